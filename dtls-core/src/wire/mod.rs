@@ -1,0 +1,3 @@
+//! Pure codec: no state, no crypto, no allocation while decoding, no panic path.
+
+pub(crate) mod enums;
