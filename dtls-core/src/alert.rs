@@ -159,3 +159,63 @@ impl Alert {
         Ok(Self { level, description: AlertDescription::from_code(code) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_bytes_on_the_wire() {
+        // RFC 5246 §7.2: AlertLevel, AlertDescription.
+        for (description, bytes) in [
+            (AlertDescription::CloseNotify, [1, 0]),
+            (AlertDescription::NoRenegotiation, [1, 100]),
+            (AlertDescription::HandshakeFailure, [2, 40]),
+            (AlertDescription::DecodeError, [2, 50]),
+            (AlertDescription::UnknownPskIdentity, [2, 115]),
+        ] {
+            let alert = Alert::new(description);
+            assert_eq!(alert.encode(), bytes);
+            assert_eq!(Alert::decode(&bytes), Ok(alert));
+        }
+    }
+
+    #[test]
+    fn every_well_formed_alert_reads_back_unchanged() {
+        for level in [1, 2] {
+            for code in 0..=255 {
+                let alert = Alert::decode(&[level, code]).unwrap();
+                assert_eq!(alert.description.code(), code);
+                assert_eq!(alert.encode(), [level, code]);
+            }
+        }
+    }
+
+    #[test]
+    fn other_lengths_are_refused() {
+        for body in [&[][..], &[2], &[2, 40, 0], &[2, 40, 2, 40]] {
+            assert_eq!(Alert::decode(body), Err(DecodeError::Length));
+        }
+    }
+
+    #[test]
+    fn other_levels_are_refused() {
+        for level in [0, 3, 255] {
+            assert_eq!(Alert::decode(&[level, 40]), Err(DecodeError::Value));
+        }
+    }
+
+    #[test]
+    fn every_name_has_one_number() {
+        for (i, &description) in AlertDescription::NAMED.iter().enumerate() {
+            assert_eq!(AlertDescription::from_code(description.code()), description);
+            assert_ne!(description.name(), "unknown");
+            for &other in AlertDescription::NAMED.iter().skip(i + 1) {
+                assert_ne!(description.code(), other.code());
+                assert_ne!(description.name(), other.name());
+            }
+        }
+        assert_eq!(AlertDescription::from_code(255), AlertDescription::Unknown(255));
+        assert_eq!(AlertDescription::Unknown(255).name(), "unknown");
+    }
+}

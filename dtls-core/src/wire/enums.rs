@@ -6,7 +6,7 @@ macro_rules! code_points {
         $(#[$meta])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(clippy::exhaustive_structs, reason = "a code point is its integer and nothing else")]
-        $vis struct $name(pub $int);
+        $vis struct $name($vis $int);
 
         #[allow(dead_code, reason = "the whole registry is named, not only what is used")]
         impl $name {
@@ -136,7 +136,7 @@ code_points! {
 
 code_points! {
     /// Extension type (IANA TLS ExtensionType registry).
-    pub struct ExtensionType(u16) {
+    pub(crate) struct ExtensionType(u16) {
         /// RFC 8422 §5.1.1.
         SUPPORTED_GROUPS = 10, "supported_groups";
         /// RFC 8422 §5.1.2.
