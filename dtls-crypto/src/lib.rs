@@ -39,7 +39,9 @@ extern crate alloc;
 mod aead;
 mod aes_ccm;
 mod aes_gcm;
+mod chacha20_poly1305;
 mod p256;
+mod poly1305;
 mod sha2;
 #[cfg(test)]
 mod tests;
@@ -49,13 +51,22 @@ use dtls_core::crypto::Provider;
 
 pub use aes_ccm::{AES_128_CCM, AES_128_CCM_8, AES_256_CCM, AES_256_CCM_8};
 pub use aes_gcm::{AES_128_GCM, AES_256_GCM};
+pub use chacha20_poly1305::CHACHA20_POLY1305;
 pub use p256::SECP256R1;
 pub use sha2::{SHA_256, SHA_384};
 pub use x25519::X25519;
 
 /// Every algorithm of this crate.
 pub const PROVIDER: Provider = Provider {
-    aeads: &[AES_128_GCM, AES_256_GCM, AES_128_CCM, AES_256_CCM, AES_128_CCM_8, AES_256_CCM_8],
+    aeads: &[
+        AES_128_GCM,
+        AES_256_GCM,
+        AES_128_CCM,
+        AES_256_CCM,
+        AES_128_CCM_8,
+        AES_256_CCM_8,
+        CHACHA20_POLY1305,
+    ],
     hashes: &[SHA_256, SHA_384],
     groups: &[X25519, SECP256R1],
 };
