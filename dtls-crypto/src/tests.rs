@@ -38,6 +38,22 @@ fn every_algorithm_is_offered_under_its_name() {
     }
 }
 
+/// The promise to wipe keys rests on features of the crates below; this does not compile without them.
+#[test]
+fn what_holds_a_key_wipes_itself() {
+    const fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+    wiped::<aes::Aes128Enc>();
+    wiped::<aes::Aes256Enc>();
+    wiped::<::aes_gcm::AesGcm<aes::Aes256Enc, ccm::aead::consts::U12>>();
+    wiped::<chacha20::ChaChaCore<chacha20::R20, chacha20::variants::Ietf>>();
+    wiped::<::sha2::Sha256>();
+    wiped::<::sha2::Sha384>();
+    // What the HMAC type is made of; it has not got the marker itself.
+    wiped::<<::sha2::Sha256 as hmac::EagerHash>::Core>();
+    wiped::<<::sha2::Sha384 as hmac::EagerHash>::Core>();
+    wiped::<x25519_dalek::StaticSecret>();
+}
+
 #[test]
 fn a_failed_open_leaves_no_plaintext() {
     for aead in PROVIDER.aeads {
