@@ -68,7 +68,6 @@ rules! {
         NoRoom => "the fragment does not fit into the reassembly limits",
         OldMessage => "the handshake message was already processed",
         MalformedAlert => "an alert that is not two well-formed bytes",
-        UnauthenticatedAlert => "an unprotected alert that can no longer be honoured",
         WarningAlert => "a warning alert without effect",
         MalformedCcs => "a ChangeCipherSpec that is not the single byte 1",
         Closed => "the connection is closed",
@@ -76,6 +75,8 @@ rules! {
         MalformedClientHello => "the ClientHello of a new peer cannot be decoded",
         NoVersion => "the ClientHello of a new peer offers no version the listener can answer",
         ReplyTooLarge => "the reply would be larger than the request or the output buffer",
+        HelloIncomplete => "a fragment of a ClientHello whose rest is still missing",
+        NoCookieSecret => "the random source failed, so there is no cookie secret",
         PoolDisabled => "a fragmented ClientHello while reassembly before the cookie is switched off",
     }
 }
@@ -84,21 +85,17 @@ rules! {
     /// A rule the peer broke.
     PeerMisbehaved {
         UnexpectedMessage => "a handshake message out of order",
-        HelloRequestDuringHandshake => "a HelloRequest with a body",
         SelectedUnofferedSuite => "the server selected a cipher suite that was not offered",
         SelectedUnofferedVersion => "the server selected a protocol version that was not offered",
         SelectedUnofferedGroup => "the server selected a group that was not offered",
         SelectedCompression => "the server selected a compression method",
         NoNullCompression => "the ClientHello does not offer the null compression method",
         UnofferedExtension => "the server sent an extension that was not offered",
-        ExtensionNotAllowedHere => "an extension in a message where it may not stand",
         NonEmptyRenegotiationInfo => "renegotiation_info is not empty in an initial handshake",
-        ResumedUnknownSession => "the server resumes a session that was not offered",
         NoUncompressedPointFormat => "ec_point_formats does not list the uncompressed format",
         InvalidKeyShare => "the peer's public key is not valid for the group",
         BadFinished => "the Finished message does not match the handshake",
         SecondHelloVerifyRequest => "more HelloVerifyRequests than a client answers",
-        MixedMessagesAcrossKeyChange => "a handshake message continues across a key change",
         PskIdentityTooLong => "the PSK identity is longer than the configured limit",
         TooManyWarnings => "too many warning alerts",
     }
@@ -112,7 +109,6 @@ rules! {
         NoCommonGroup => "no group in common",
         ExtendedMasterSecretRequired => "the peer does not support the extended master secret",
         UnknownPskIdentity => "the PSK identity is not known, or its key is wrong",
-        RenegotiationRefused => "renegotiation is refused",
     }
 }
 
@@ -165,17 +161,14 @@ impl PeerMisbehaved {
     pub const fn alert(self) -> AlertDescription {
         use AlertDescription as A;
         match self {
-            Self::UnexpectedMessage
-            | Self::SecondHelloVerifyRequest
-            | Self::MixedMessagesAcrossKeyChange
-            | Self::TooManyWarnings => A::UnexpectedMessage,
-            Self::HelloRequestDuringHandshake | Self::PskIdentityTooLong => A::DecodeError,
+            Self::UnexpectedMessage | Self::SecondHelloVerifyRequest | Self::TooManyWarnings => {
+                A::UnexpectedMessage
+            }
+            Self::PskIdentityTooLong => A::DecodeError,
             Self::SelectedUnofferedSuite
             | Self::SelectedUnofferedGroup
             | Self::SelectedCompression
             | Self::NoNullCompression
-            | Self::ExtensionNotAllowedHere
-            | Self::ResumedUnknownSession
             | Self::NoUncompressedPointFormat
             | Self::InvalidKeyShare => A::IllegalParameter,
             Self::SelectedUnofferedVersion => A::ProtocolVersion,
@@ -197,7 +190,6 @@ impl PeerIncompatible {
             }
             // RFC 7925 §4.2: decrypt_error, with no hint about which part was wrong.
             Self::UnknownPskIdentity => A::DecryptError,
-            Self::RenegotiationRefused => A::NoRenegotiation,
         }
     }
 }

@@ -1,0 +1,426 @@
+//! Configurations: shared, immutable, checked when they are built and never later.
+//!
+//! How the peer is authenticated must be chosen before `build` exists, so a configuration cannot forget it.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::{
+    Arc,
+    crypto::{HashAlgorithm, Provider},
+    error::ConfigError,
+    handshake::suites::{KeyExchange12, Suite12, all_suites, default_groups, default_suites, kx_group_id},
+    trace::TraceSink,
+    wire::enums::{CipherSuite, NamedGroup},
+};
+
+/// Longest pre-shared key, in bytes. RFC 4279 §5.3 asks for at least 64.
+pub const MAX_PSK_LEN: usize = 256;
+/// Smallest MTU that is accepted, in bytes of UDP payload.
+pub const MIN_MTU: usize = 228;
+
+/// Bounds and timers. Every field has a default that suits the Internet; see each.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest datagram sent in the handshake, in bytes of UDP payload. Default 1,232 (IPv6 minimum), at least [`MIN_MTU`].
+    pub mtu: usize,
+    /// First retransmission timeout. Default 1 s (RFC 6347 §4.2.4.1); RFC 7925 §11 advises 9 s for constrained networks.
+    pub initial_rto: Duration,
+    /// Ceiling of the doubling timeout. Default 60 s.
+    pub max_rto: Duration,
+    /// Retransmissions of one flight before the connection fails. Default 12.
+    pub max_retransmissions: u8,
+    /// Time from the start to the end of the handshake before the connection fails. Default 60 s, always finite.
+    pub handshake_timeout: Duration,
+    /// How long a repeated last flight of the peer is answered. Default 4 minutes, twice the maximum segment lifetime
+    /// (RFC 6347 §4.2.4).
+    pub last_flight_kept: Duration,
+    /// Anti-replay window in records, a multiple of 64 from 64 to 1,024. Default 64.
+    pub replay_window: u16,
+    /// Bytes of handshake messages held for reassembly. Default 16 KiB.
+    pub inbox_bytes: usize,
+    /// Longest handshake message accepted, in bytes. Default 16 KiB.
+    pub max_handshake_message: usize,
+    /// How many handshake messages ahead are kept. Default 7.
+    pub message_window: u16,
+    /// Missing ranges tracked per handshake message. Default 32.
+    pub holes: usize,
+    /// Longest PSK identity a server accepts, in bytes. Default 512.
+    pub max_psk_identity: usize,
+    /// Whether several handshake messages may share an unprotected record. Default off, because deployed peers fail on it.
+    pub pack_plain_records: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            mtu: 1232,
+            initial_rto: Duration::from_secs(1),
+            max_rto: Duration::from_secs(60),
+            max_retransmissions: 12,
+            handshake_timeout: Duration::from_secs(60),
+            last_flight_kept: Duration::from_secs(240),
+            replay_window: 64,
+            inbox_bytes: 16 << 10,
+            max_handshake_message: 16 << 10,
+            message_window: 7,
+            holes: 32,
+            max_psk_identity: 512,
+            pack_plain_records: false,
+        }
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), ConfigError> {
+        let window_ok = (64..=1024).contains(&self.replay_window) && self.replay_window & 63 == 0;
+        let timers_ok = !self.initial_rto.is_zero()
+            && self.max_rto >= self.initial_rto
+            && !self.handshake_timeout.is_zero()
+            && self.message_window > 0
+            && self.holes > 0;
+        if self.mtu < MIN_MTU {
+            Err(ConfigError::MtuTooSmall)
+        } else if !window_ok {
+            Err(ConfigError::ReplayWindow)
+        } else if !timers_ok {
+            Err(ConfigError::Timeout)
+        } else if self.inbox_bytes < self.max_handshake_message {
+            Err(ConfigError::InboxTooSmall)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Bounds of a [`crate::Listener`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenerLimits {
+    /// Whether a new peer must return a cookie before anything is kept for it (RFC 6347 §4.2.1). Default on; off only where
+    /// the path is validated already, as by ICE.
+    pub cookies: bool,
+    /// How often the cookie secret changes; a cookie is valid for one to two periods. Default 60 s.
+    pub cookie_rotation: Duration,
+    /// Fragmented ClientHellos reassembled at the same time, in memory allocated with the listener. Default 64; 0 switches
+    /// it off. The oldest gives way.
+    pub hello_slots: usize,
+    /// Longest fragmented ClientHello, in bytes. Default 4 KiB.
+    pub hello_bytes: usize,
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        Self { cookies: true, cookie_rotation: Duration::from_secs(60), hello_slots: 64, hello_bytes: 4096 }
+    }
+}
+
+/// A receiver of secrets for traffic analysis by their owner (the `SSLKEYLOGFILE` format). Off unless configured.
+pub trait KeyLog: Send + Sync {
+    /// Takes note of `secret` under `label` for the connection with this ClientHello random.
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &[u8]);
+}
+
+/// What both sides have.
+pub(crate) struct Settings {
+    pub(crate) provider: Provider,
+    pub(crate) limits: Limits,
+    pub(crate) suites: Vec<&'static Suite12>,
+    pub(crate) groups: Vec<NamedGroup>,
+    pub(crate) require_ems: bool,
+    pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+    pub(crate) trace: Option<Arc<dyn TraceSink>>,
+}
+
+impl Settings {
+    /// Whether any suite needs a group.
+    pub(crate) fn uses_groups(&self) -> bool {
+        self.suites.iter().any(|s| s.kx == KeyExchange12::EcdhePsk)
+    }
+}
+
+/// The configuration of clients.
+pub struct ClientConfig {
+    pub(crate) settings: Settings,
+    pub(crate) identity: Vec<u8>,
+    pub(crate) psk: Zeroizing<Vec<u8>>,
+}
+
+/// The configuration of servers.
+pub struct ServerConfig {
+    pub(crate) settings: Settings,
+    pub(crate) listener: ListenerLimits,
+    pub(crate) psks: PskSource,
+}
+
+/// Where a server finds keys.
+pub(crate) enum PskSource {
+    Table(BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>),
+    /// The application answers [`crate::Event::NeedPsk`].
+    Deferred,
+}
+
+/// Builds a configuration. `A` says whether, and how, the peer will be authenticated.
+pub struct ConfigBuilder<A> {
+    provider: Provider,
+    limits: Limits,
+    suites: Option<Vec<CipherSuite>>,
+    groups: Option<Vec<NamedGroup>>,
+    require_ems: bool,
+    key_log: Option<Arc<dyn KeyLog>>,
+    trace: Option<Arc<dyn TraceSink>>,
+    auth: A,
+}
+
+/// A client builder that does not know yet how to authenticate its server.
+#[derive(Debug)]
+pub struct ClientWantsAuth(());
+
+/// A server builder that does not know yet how to authenticate its clients.
+#[derive(Debug)]
+pub struct ServerWantsAuth(());
+
+/// A client builder with a pre-shared key.
+pub struct ClientPsk {
+    identity: Vec<u8>,
+    psk: Zeroizing<Vec<u8>>,
+}
+
+/// A server builder with pre-shared keys.
+pub struct ServerPsk {
+    psks: PskSource,
+    listener: ListenerLimits,
+}
+
+impl ClientConfig {
+    /// Starts a configuration that uses `provider` for all cryptography.
+    pub fn builder(provider: Provider) -> ConfigBuilder<ClientWantsAuth> {
+        ConfigBuilder::new(provider, ClientWantsAuth(()))
+    }
+}
+
+impl ServerConfig {
+    /// Starts a configuration that uses `provider` for all cryptography.
+    pub fn builder(provider: Provider) -> ConfigBuilder<ServerWantsAuth> {
+        ConfigBuilder::new(provider, ServerWantsAuth(()))
+    }
+}
+
+impl<A> ConfigBuilder<A> {
+    fn new(provider: Provider, auth: A) -> Self {
+        Self {
+            provider,
+            limits: Limits::default(),
+            suites: None,
+            groups: None,
+            require_ems: true,
+            key_log: None,
+            trace: None,
+            auth,
+        }
+    }
+
+    fn with_auth<B>(self, auth: B) -> ConfigBuilder<B> {
+        let Self { provider, limits, suites, groups, require_ems, key_log, trace, auth: _ } = self;
+        ConfigBuilder { provider, limits, suites, groups, require_ems, key_log, trace, auth }
+    }
+
+    /// Replaces the default [`Limits`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The suites to offer or accept, most preferred first. By default all with 16-byte tags.
+    #[must_use]
+    pub fn suites(mut self, suites: &[CipherSuite]) -> Self {
+        self.suites = Some(suites.to_vec());
+        self
+    }
+
+    /// Every suite this library implements, those with 8-byte tags last: what CoAP needs (RFC 7252 §9.1.3.1 makes
+    /// `TLS_PSK_WITH_AES_128_CCM_8` mandatory).
+    #[must_use]
+    pub fn coap_suites(mut self) -> Self {
+        self.suites = Some(all_suites().collect());
+        self
+    }
+
+    /// The groups to offer or accept, most preferred first. By default X25519, then P-256.
+    #[must_use]
+    pub fn groups(mut self, groups: &[NamedGroup]) -> Self {
+        self.groups = Some(groups.to_vec());
+        self
+    }
+
+    /// Also talk to peers without the extended master secret (RFC 7627). Off by default: without it the keys are not bound
+    /// to the handshake.
+    #[must_use]
+    pub const fn allow_missing_extended_master_secret(mut self) -> Self {
+        self.require_ems = false;
+        self
+    }
+
+    /// Hands the session secrets to `log`. For debugging only.
+    #[must_use]
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(log);
+        self
+    }
+
+    /// Reports what happens inside connections to `sink`.
+    #[must_use]
+    pub fn trace(mut self, sink: Arc<dyn TraceSink>) -> Self {
+        self.trace = Some(sink);
+        self
+    }
+
+    fn settings(self) -> Result<(Settings, A), ConfigError> {
+        self.limits.check()?;
+        let provider = self.provider;
+        let suites: Vec<&'static Suite12> = match self.suites {
+            Some(ids) => ids
+                .into_iter()
+                .map(|id| Suite12::find(id).ok_or(ConfigError::UnknownSuite))
+                .collect::<Result<_, _>>()?,
+            None => default_suites().filter(|s| s.is_supported(&provider)).collect(),
+        };
+        if suites.is_empty() {
+            return Err(ConfigError::NoSuites);
+        }
+        if suites.iter().any(|s| !s.is_supported(&provider)) {
+            return Err(ConfigError::UnsupportedSuite);
+        }
+        let has = |group: &NamedGroup| kx_group_id(*group).and_then(|id| provider.group(id)).is_some();
+        let groups = match self.groups {
+            Some(groups) if groups.iter().all(has) => groups,
+            Some(_) => return Err(ConfigError::UnsupportedGroup),
+            None => default_groups().filter(has).collect(),
+        };
+        let settings = Settings {
+            provider,
+            limits: self.limits,
+            suites,
+            groups,
+            require_ems: self.require_ems,
+            key_log: self.key_log,
+            trace: self.trace,
+        };
+        if settings.uses_groups() && settings.groups.is_empty() {
+            return Err(ConfigError::NoGroups);
+        }
+        Ok((settings, self.auth))
+    }
+}
+
+impl ConfigBuilder<ClientWantsAuth> {
+    /// Client and server authenticate each other by the pre-shared `key` of `identity`.
+    pub fn psk(self, identity: &[u8], key: &[u8]) -> ConfigBuilder<ClientPsk> {
+        self.with_auth(ClientPsk { identity: identity.to_vec(), psk: Zeroizing::new(key.to_vec()) })
+    }
+}
+
+impl ConfigBuilder<ClientPsk> {
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names what cannot work.
+    pub fn build(self) -> Result<Arc<ClientConfig>, ConfigError> {
+        let (settings, ClientPsk { identity, psk }) = self.settings()?;
+        check_psk(&psk)?;
+        check_identity(&identity, usize::from(u16::MAX))?;
+        Ok(Arc::new(ClientConfig { settings, identity, psk }))
+    }
+}
+
+impl ConfigBuilder<ServerWantsAuth> {
+    /// Clients are authenticated by pre-shared keys, looked up in a table of (identity, key).
+    pub fn psk_table<'a>(
+        self,
+        keys: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> ConfigBuilder<ServerPsk> {
+        let table = keys.into_iter().map(|(id, key)| (id.to_vec(), Zeroizing::new(key.to_vec()))).collect();
+        self.with_auth(ServerPsk { psks: PskSource::Table(table), listener: ListenerLimits::default() })
+    }
+
+    /// Clients are authenticated by pre-shared keys that the application looks up when [`crate::Event::NeedPsk`] asks.
+    pub fn psk_deferred(self) -> ConfigBuilder<ServerPsk> {
+        self.with_auth(ServerPsk { psks: PskSource::Deferred, listener: ListenerLimits::default() })
+    }
+}
+
+impl ConfigBuilder<ServerPsk> {
+    /// Replaces the default [`ListenerLimits`].
+    #[must_use]
+    pub const fn listener(mut self, limits: ListenerLimits) -> Self {
+        self.auth.listener = limits;
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names what cannot work.
+    pub fn build(self) -> Result<Arc<ServerConfig>, ConfigError> {
+        let (settings, ServerPsk { psks, listener }) = self.settings()?;
+        if let PskSource::Table(table) = &psks {
+            if table.is_empty() {
+                return Err(ConfigError::NoPsk);
+            }
+            for (identity, key) in table {
+                check_psk(key)?;
+                check_identity(identity, settings.limits.max_psk_identity)?;
+            }
+        }
+        if settings.provider.hash(HashAlgorithm::Sha256).is_none() {
+            return Err(ConfigError::CookieSecret);
+        }
+        if listener.hello_slots > 4096 {
+            return Err(ConfigError::PoolLimit);
+        }
+        if listener.cookie_rotation.is_zero() {
+            return Err(ConfigError::Timeout);
+        }
+        Ok(Arc::new(ServerConfig { settings, listener, psks }))
+    }
+}
+
+fn check_psk(key: &[u8]) -> Result<(), ConfigError> {
+    match key.len() {
+        0 => Err(ConfigError::PskEmpty),
+        1..=MAX_PSK_LEN => Ok(()),
+        _ => Err(ConfigError::PskTooLong),
+    }
+}
+
+const fn check_identity(identity: &[u8], max: usize) -> Result<(), ConfigError> {
+    if identity.len() > max { Err(ConfigError::IdentityTooLong) } else { Ok(()) }
+}
+
+/// Debug output of configurations names no key.
+macro_rules! opaque_debug {
+    ($($name:ty => $text:literal),* $(,)?) => {
+        $(impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str($text)
+            }
+        })*
+    };
+}
+
+opaque_debug! {
+    ClientConfig => "ClientConfig",
+    ServerConfig => "ServerConfig",
+    ClientPsk => "ClientPsk",
+    ServerPsk => "ServerPsk",
+}
+
+impl<A> core::fmt::Debug for ConfigBuilder<A> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("ConfigBuilder")
+    }
+}

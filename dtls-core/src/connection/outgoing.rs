@@ -1,0 +1,157 @@
+//! One datagram out, and the timers that make it go out again.
+
+use super::{Connection, Handshake, Sending};
+use crate::{
+    alert::Alert,
+    error::Error,
+    flow::{outbox::Delivery, timers::Timer},
+    time::Instant,
+    trace::TraceEvent,
+    wire::enums::ContentType,
+};
+
+/// Datagram sizes to fall back to, in bytes of UDP payload: the IPv4 minimum less its headers, and the least any peer can
+/// count on (RFC 6347 §4.1.1.1).
+const MTU_LADDER: [usize; 2] = [548, 228];
+/// Expiries of the timer before the next smaller size is tried.
+const EXPIRIES_PER_STEP: u8 = 2;
+
+impl Connection {
+    /// Writes the next datagram to the front of `out` and returns it, or `None` if there is nothing to send now. `out` should
+    /// have at least [`mtu`](Self::mtu) bytes; a shorter one gets shorter datagrams.
+    pub fn poll_transmit<'o>(&mut self, now: Instant, out: &'o mut [u8]) -> Option<&'o mut [u8]> {
+        let limit = out.len().min(self.mtu);
+        let out = out.get_mut(..limit)?;
+        let mut used = self.transmit_flight(now, out);
+        if !self.has_pending_flight() {
+            let rest = out.get_mut(used..).unwrap_or_default();
+            used = used.saturating_add(self.transmit_alert(rest));
+        }
+        if used == 0 {
+            return None;
+        }
+        self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(1);
+        out.get_mut(..used)
+    }
+
+    /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do; `None` without any timer.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.handshake.as_ref().and_then(|h| h.sending.timers.next())
+    }
+
+    /// Does what is due at `now`. Calling it early, late or too often is harmless.
+    ///
+    /// # Errors
+    /// [`Error::HandshakeTimeout`] or [`Error::NoAnswer`] if that ended the connection.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        let Some(handshake) = &mut self.handshake else { return Ok(()) };
+        let Sending { timers, backoff, outbox, .. } = &mut handshake.sending;
+        if timers.take_due(Timer::Handshake, now) {
+            self.fail(Error::HandshakeTimeout);
+            return Err(Error::HandshakeTimeout);
+        }
+        if timers.take_due(Timer::LastFlight, now) {
+            self.end_handshake();
+            return Ok(());
+        }
+        if !timers.take_due(Timer::Retransmit, now) {
+            return Ok(());
+        }
+        if !backoff.expired() {
+            self.fail(Error::NoAnswer);
+            return Err(Error::NoAnswer);
+        }
+        outbox.rewind();
+        let count = backoff.expiries();
+        self.stats.timeouts = self.stats.timeouts.saturating_add(1);
+        self.trace.note(TraceEvent::RetransmitTimeout { count });
+        self.back_off_mtu();
+        Ok(())
+    }
+
+    /// Unanswered twice with datagrams of this size: the next smaller one may get through (RFC 6347 §4.1.1.1).
+    fn back_off_mtu(&mut self) {
+        let Some(handshake) = &self.handshake else { return };
+        let Sending { backoff, largest, .. } = &handshake.sending;
+        let due = backoff.expiries().checked_rem(EXPIRIES_PER_STEP) == Some(0);
+        let smaller = MTU_LADDER.into_iter().find(|size| size < largest);
+        if let (true, Some(size)) = (due, smaller) {
+            self.mtu = self.mtu.min(size);
+        }
+    }
+
+    fn has_pending_flight(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|h| h.sending.outbox.has_pending())
+    }
+
+    /// Writes one datagram's worth of the flight and returns its length.
+    fn transmit_flight(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        let Some(handshake) = &mut self.handshake else { return 0 };
+        let Handshake { sending, .. } = &mut **handshake;
+        if !sending.outbox.has_pending() {
+            return 0;
+        }
+        let trace = &mut self.trace;
+        let filled = sending.outbox.fill(&mut self.records, out, |content, record| {
+            trace.note(TraceEvent::RecordSent { content, number: record.number, len: record.len });
+        });
+        let used = match filled {
+            Ok(used) => used,
+            Err(error) => {
+                self.fail(error);
+                return 0;
+            }
+        };
+        if used > 0 {
+            sending.last_sent = now;
+            sending.largest = sending.largest.max(used);
+        }
+        if !sending.outbox.has_pending() {
+            self.on_flight_written(now);
+        }
+        used
+    }
+
+    fn on_flight_written(&mut self, now: Instant) {
+        let kept = self.side.settings().limits.last_flight_kept;
+        let Some(handshake) = &mut self.handshake else { return };
+        let Sending { outbox, timers, backoff, .. } = &mut handshake.sending;
+        match outbox.delivery() {
+            Delivery::UntilReply => timers.arm(Timer::Retransmit, now.after(backoff.current())),
+            Delivery::OnDemand if !timers.is_armed(Timer::LastFlight) => {
+                timers.arm(Timer::LastFlight, now.after(kept));
+            }
+            Delivery::OnDemand => {}
+        }
+        if self.is_closed() {
+            // Nobody will answer for this flight any more.
+            self.end_handshake();
+        }
+    }
+
+    /// Writes the pending alert, if there is one and it fits, and returns the record's length.
+    fn transmit_alert(&mut self, out: &mut [u8]) -> usize {
+        let Some(description) = self.alerts.queued else { return 0 };
+        let body = Alert::new(description).encode();
+        let epoch = self.records.write_epoch();
+        if self.records.plaintext_room(epoch, out.len()).is_none_or(|room| room < body.len()) {
+            return 0;
+        }
+        self.alerts.queued = None;
+        let sealed = self.records.seal_with(epoch, ContentType::ALERT, out, |to| {
+            for (to, from) in to.iter_mut().zip(body) {
+                *to = from;
+            }
+            body.len()
+        });
+        // An alert that cannot be sealed has nobody to tell; the connection is over already.
+        let Ok(record) = sealed else { return 0 };
+        self.trace.note(TraceEvent::RecordSent {
+            content: ContentType::ALERT,
+            number: record.number,
+            len: record.len,
+        });
+        self.trace.note(TraceEvent::AlertSent { description });
+        record.len
+    }
+}

@@ -1,0 +1,135 @@
+//! Reassembly of ClientHellos that come in fragments from addresses not yet validated: a fixed number of fixed slots,
+//! allocated with the listener, so that no flood makes the heap grow. The oldest slot gives way.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use crate::wire::handshake::Fragment;
+
+/// Longest address that is kept, in bytes; enough for an IPv6 address, a port and a scope.
+const ADDRESS_LEN: usize = 32;
+/// Missing ranges tracked per hello. Held inline: a list on the heap would grow under a flood.
+const MAX_HOLES: usize = 8;
+
+/// All slots.
+pub(super) struct HelloPool {
+    slots: Vec<Slot>,
+    /// Counts insertions, to find the oldest slot.
+    clock: u64,
+}
+
+struct Slot {
+    /// When the slot was last given to a hello; 0 while it is free.
+    used: u64,
+    address: [u8; ADDRESS_LEN],
+    address_len: usize,
+    message_seq: u16,
+    length: usize,
+    holes: [(usize, usize); MAX_HOLES],
+    data: Box<[u8]>,
+}
+
+/// A hello that became whole, borrowed from its slot.
+pub(super) struct Whole<'p> {
+    pub(super) body: &'p [u8],
+}
+
+impl HelloPool {
+    pub(super) fn new(slots: usize, bytes: usize) -> Self {
+        let slots = (0..slots).map(|_| Slot::empty(bytes)).collect();
+        Self { slots, clock: 0 }
+    }
+
+    pub(super) fn is_disabled(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Takes in a fragment and returns the whole hello if it completes one; its slot is free then. Fragments that fit nowhere
+    /// or contradict an earlier one start the hello anew or are lost.
+    pub(super) fn insert(&mut self, address: &[u8], fragment: &Fragment<'_>) -> Option<Whole<'_>> {
+        let header = &fragment.header;
+        let length = usize::try_from(header.length).ok()?;
+        let start = usize::try_from(header.fragment_offset).ok()?;
+        self.clock = self.clock.saturating_add(1);
+        let clock = self.clock;
+        let index = self.slot_for(address, header.message_seq, length)?;
+        let slot = self.slots.get_mut(index)?;
+        if length > slot.data.len() || address.len() > ADDRESS_LEN {
+            return None;
+        }
+        if !slot.holds(address, header.message_seq, length) {
+            slot.begin(address, header.message_seq, length);
+        }
+        slot.used = clock;
+        slot.store(start, fragment.body);
+        if !slot.is_whole() {
+            return None;
+        }
+        slot.used = 0;
+        Some(Whole { body: slot.data.get(..length)? })
+    }
+
+    /// The slot that holds this hello, else a free one, else the oldest.
+    fn slot_for(&self, address: &[u8], message_seq: u16, length: usize) -> Option<usize> {
+        let known = self.slots.iter().position(|s| s.holds(address, message_seq, length));
+        let oldest = || self.slots.iter().enumerate().min_by_key(|(_, s)| s.used).map(|(i, _)| i);
+        known.or_else(oldest)
+    }
+}
+
+impl Slot {
+    fn empty(bytes: usize) -> Self {
+        Self {
+            used: 0,
+            address: [0; ADDRESS_LEN],
+            address_len: 0,
+            message_seq: 0,
+            length: 0,
+            holes: [(0, 0); MAX_HOLES],
+            data: vec![0; bytes].into_boxed_slice(),
+        }
+    }
+
+    fn holds(&self, address: &[u8], message_seq: u16, length: usize) -> bool {
+        self.used > 0
+            && self.message_seq == message_seq
+            && self.length == length
+            && self.address.get(..self.address_len) == Some(address)
+    }
+
+    fn begin(&mut self, address: &[u8], message_seq: u16, length: usize) {
+        self.address_len = address.len();
+        for (to, from) in self.address.iter_mut().zip(address) {
+            *to = *from;
+        }
+        self.message_seq = message_seq;
+        self.length = length;
+        self.holes = [(0, 0); MAX_HOLES];
+        if let Some(first) = self.holes.first_mut() {
+            *first = (0, length);
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.holes.iter().all(|(from, to)| from >= to)
+    }
+
+    /// Copies `body` in, unless that would leave more holes than can be kept.
+    fn store(&mut self, start: usize, body: &[u8]) {
+        let end = start.saturating_add(body.len());
+        let mut left = [(0, 0); MAX_HOLES];
+        let mut free = left.iter_mut();
+        for &(from, to) in &self.holes {
+            for piece in [(from, to.min(start)), (from.max(end), to)] {
+                if piece.0 < piece.1 {
+                    let Some(slot) = free.next() else { return };
+                    *slot = piece;
+                }
+            }
+        }
+        let Some(target) = self.data.get_mut(start..end) else { return };
+        for (to, from) in target.iter_mut().zip(body) {
+            *to = *from;
+        }
+        self.holes = left;
+    }
+}

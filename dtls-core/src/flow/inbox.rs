@@ -1,0 +1,181 @@
+//! Reassembly (RFC 6347 §4.2.2, §4.2.3): whole messages in order of message_seq, out of fragments in any order.
+//!
+//! Memory is proportional to bytes received: a message's bytes are kept dense, in order of offset, and the holes say where
+//! they belong. What does not fit into the limits is refused and counted, never stored in part.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use super::ranges::Holes;
+use crate::{
+    error::Discard,
+    wire::{
+        enums::HandshakeType,
+        handshake::{Fragment, Message},
+    },
+};
+
+/// Bounds of one inbox.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "__model", derive(Hash))]
+pub(crate) struct InboxLimits {
+    /// Bytes of message bodies held at one time.
+    pub(crate) bytes: usize,
+    /// Longest single message.
+    pub(crate) message: usize,
+    /// How many messages ahead are kept: message_seq from the next one up to this many.
+    pub(crate) window: u16,
+    /// Missing ranges per message.
+    pub(crate) holes: usize,
+}
+
+/// What became of a fragment that was not refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Inserted {
+    /// It brought new bytes.
+    Stored,
+    /// It was known already.
+    Known,
+}
+
+/// Messages being put together.
+#[derive(Debug)]
+#[cfg_attr(feature = "__model", derive(Clone, Hash))]
+pub(crate) struct Inbox {
+    next_seq: u16,
+    limits: InboxLimits,
+    /// Slot `i` belongs to message_seq `next_seq + i`.
+    slots: VecDeque<Option<Partial>>,
+}
+
+#[derive(Debug)]
+#[cfg_attr(feature = "__model", derive(Clone, Hash))]
+struct Partial {
+    typ: HandshakeType,
+    epoch: u16,
+    length: usize,
+    holes: Holes,
+    /// The bytes present, in order of offset.
+    data: Vec<u8>,
+}
+
+impl Inbox {
+    /// Expects `next_seq` first.
+    pub(crate) const fn new(next_seq: u16, limits: InboxLimits) -> Self {
+        Self { next_seq, limits, slots: VecDeque::new() }
+    }
+
+    /// The message_seq of the message expected next.
+    pub(crate) const fn next_seq(&self) -> u16 {
+        self.next_seq
+    }
+
+    /// Takes in a fragment received in `epoch`.
+    ///
+    /// # Errors
+    /// [`Discard`] if it is old, too far ahead, contradicts an earlier fragment or exceeds a limit. Nothing has changed then.
+    pub(crate) fn insert(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Result<Inserted, Discard> {
+        let header = &fragment.header;
+        // message_seq never wraps within a handshake, so the distance is plain.
+        let ahead = header.message_seq.checked_sub(self.next_seq).ok_or(Discard::OldMessage)?;
+        if ahead >= self.limits.window {
+            return Err(Discard::OutsideWindow);
+        }
+        let length = to_usize(header.length);
+        if length > self.limits.message {
+            return Err(Discard::FragmentTooLarge);
+        }
+        let slot = usize::from(ahead);
+        let start = to_usize(header.fragment_offset);
+        let end = start.saturating_add(fragment.body.len());
+        let new_bytes = match self.slots.get(slot).and_then(Option::as_ref) {
+            Some(known) => {
+                if known.typ != header.typ || known.length != length || known.epoch != epoch {
+                    return Err(Discard::FragmentMismatch);
+                }
+                if known.holes.count_after(start, end) > self.limits.holes {
+                    return Err(Discard::NoRoom);
+                }
+                known.holes.missing_in(start, end)
+            }
+            None => fragment.body.len(),
+        };
+        self.make_room(slot, new_bytes)?;
+        while self.slots.len() <= slot {
+            self.slots.push_back(None);
+        }
+        let entry = self.slots.get_mut(slot).ok_or(Discard::NoRoom)?;
+        let known = entry.is_some();
+        let partial = entry.get_or_insert_with(|| Partial {
+            typ: header.typ,
+            epoch,
+            length,
+            holes: Holes::whole(length),
+            data: Vec::new(),
+        });
+        partial.store(start, fragment.body);
+        Ok(if known && new_bytes == 0 { Inserted::Known } else { Inserted::Stored })
+    }
+
+    /// The next message, once it is whole, and the epoch it came in.
+    pub(crate) fn front(&self) -> Option<(Message<'_>, u16)> {
+        let partial = self.slots.front()?.as_ref()?;
+        if !partial.holes.is_empty() {
+            return None;
+        }
+        Some((Message { typ: partial.typ, seq: self.next_seq, body: &partial.data }, partial.epoch))
+    }
+
+    /// Drops the front message and goes on to the next.
+    pub(crate) fn pop(&mut self) {
+        self.slots.pop_front();
+        self.next_seq = self.next_seq.saturating_add(1);
+        if self.slots.is_empty() {
+            self.slots = VecDeque::new();
+        }
+    }
+
+    /// Forgets everything received in part or ahead; called when the read epoch changes, so that no message spans it.
+    pub(crate) fn clear(&mut self) {
+        self.slots = VecDeque::new();
+    }
+
+    /// Makes room for `bytes` in `slot` by giving up messages further ahead, which the peer will send again.
+    fn make_room(&mut self, slot: usize, bytes: usize) -> Result<(), Discard> {
+        let mut held: usize = self.slots.iter().flatten().fold(0, |sum, p| sum.saturating_add(p.data.len()));
+        let mut last = self.slots.len();
+        let mut victims = last;
+        while held.saturating_add(bytes) > self.limits.bytes {
+            last = last.checked_sub(1).filter(|i| *i > slot).ok_or(Discard::NoRoom)?;
+            held = held
+                .saturating_sub(self.slots.get(last).and_then(Option::as_ref).map_or(0, |p| p.data.len()));
+            victims = last;
+        }
+        self.slots.truncate(victims);
+        Ok(())
+    }
+}
+
+impl Partial {
+    /// Inserts the bytes of `body` that are still missing.
+    fn store(&mut self, start: usize, body: &[u8]) {
+        let end = start.saturating_add(body.len());
+        while let Some((from, to)) = self.holes.first_in(start, end) {
+            let at = self.holes.present_before(from);
+            if let Some(new) = body.get(from.saturating_sub(start)..to.saturating_sub(start)) {
+                self.data.reserve_exact(new.len());
+                self.data.splice(at..at, new.iter().copied());
+            }
+            self.holes.fill(from, to);
+        }
+    }
+}
+
+const fn to_usize(n: u32) -> usize {
+    #[allow(clippy::as_conversions, reason = "24-bit wire lengths fit every supported usize; const context")]
+    {
+        n as usize
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! The handshake: states that take whole messages in order. Must not know records, fragments, timers or datagrams.
+//!
+//! ```text
+//! client: hello::ExpectServerHello ─ v12::ExpectKeyExchange ─ v12::ExpectFinished ─ Established
+//! server: hello::ExpectClientHello ─ v12::ExpectClientKeyExchange ─ (v12::AwaitPsk) ─ v12::ExpectFinished ─ Established
+//! ```
+//!
+//! Each state is a type that holds exactly what it needs and consumes itself; an order the RFC forbids does not compile or
+//! ends in [`unexpected`]. Effects go through [`Cx`].
+
+pub(crate) mod client;
+pub(crate) mod negotiate;
+pub(crate) mod server;
+pub(crate) mod session12;
+pub(crate) mod suites;
+
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+
+use crate::{
+    Arc,
+    error::{Error, PeerMisbehaved},
+    event::{Event, Negotiated},
+    flow::{
+        outbox::{Delivery, Outbox},
+        timers::{Backoff, Timer, Timers},
+    },
+    rand::Rng,
+    record::{
+        epoch::{ReadEpoch, WriteEpoch},
+        layer::RecordLayer,
+    },
+    schedule::exporter::Exporter,
+    trace::{TraceEvent, Tracer},
+    wire::{
+        codec::{Writer, encode_to_vec},
+        enums::HandshakeType,
+        handshake::Message,
+    },
+};
+
+/// Where a connection stands.
+#[derive(Debug)]
+#[cfg_attr(feature = "__model", derive(Clone, Hash))]
+pub(crate) enum State {
+    /// Client: a hello is on its way.
+    ExpectServerHello(Box<client::hello::ExpectServerHello>),
+    /// Client, 1.2: ServerKeyExchange if the suite has one, then ServerHelloDone.
+    ExpectKeyExchange12(Box<client::v12::ExpectKeyExchange>),
+    /// Client, 1.2.
+    ClientExpectFinished12(Box<client::v12::ExpectFinished>),
+    /// Server: nothing received yet.
+    ExpectClientHello(server::hello::ExpectClientHello),
+    /// Server, 1.2.
+    ExpectClientKeyExchange12(Box<server::v12::ExpectClientKeyExchange>),
+    /// Server, 1.2: the application is looking for the key.
+    AwaitPsk12(Box<server::v12::AwaitPsk>),
+    /// Server, 1.2.
+    ServerExpectFinished12(Box<server::v12::ExpectFinished>),
+    /// The handshake is done.
+    Established(Box<Established>),
+    /// Closed in order.
+    Closed,
+    /// Ended by an error, which is returned again from every call.
+    Failed(Error),
+}
+
+/// What is left of a completed handshake.
+#[derive(Debug)]
+#[cfg_attr(feature = "__model", derive(Clone, Hash))]
+pub(crate) struct Established {
+    pub(crate) negotiated: Negotiated,
+    pub(crate) exporter: Exporter,
+}
+
+/// A shared configuration, which never differs between clones of a connection.
+#[derive(Debug)]
+pub(crate) struct ConfigRef<C>(pub(crate) Arc<C>);
+
+impl<C> Clone for ConfigRef<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[cfg(feature = "__model")]
+impl<C> core::hash::Hash for ConfigRef<C> {
+    fn hash<H: core::hash::Hasher>(&self, _: &mut H) {}
+}
+
+/// What a state may do to the rest of the connection.
+pub(crate) struct Cx<'a> {
+    pub(crate) records: &'a mut RecordLayer,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) timers: &'a mut Timers,
+    pub(crate) backoff: &'a mut Backoff,
+    /// The read epoch to switch to when the peer's ChangeCipherSpec is there.
+    pub(crate) pending_read: &'a mut Option<ReadEpoch>,
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) trace: &'a mut Tracer,
+    pub(crate) rng: &'a mut dyn Rng,
+}
+
+impl Cx<'_> {
+    /// The peer has answered the flight before; a new one begins, with no timer until it is written.
+    pub(crate) fn begin_flight(&mut self, delivery: Delivery) {
+        self.timers.disarm(Timer::Retransmit);
+        self.backoff.new_flight();
+        self.outbox.begin_flight(delivery);
+    }
+
+    /// Adds a message to the flight in the current write epoch; `sent` sees it as it goes into the transcript.
+    pub(crate) fn push(
+        &mut self,
+        typ: HandshakeType,
+        body: impl Fn(&mut Writer<'_>) -> Result<(), crate::wire::codec::Full>,
+        sent: impl FnOnce(&Message<'_>),
+    ) -> Result<(), Error> {
+        let body: Vec<u8> = encode_to_vec(body).map_err(|_| Error::Internal("message too long"))?;
+        let seq = self.outbox.next_seq();
+        sent(&Message { typ, seq, body: &body });
+        self.outbox.push_message(self.records.write_epoch(), typ, body);
+        self.trace.note(TraceEvent::MessageQueued { typ, seq });
+        Ok(())
+    }
+
+    /// Sends ChangeCipherSpec and writes in `epoch` from now on.
+    pub(crate) fn change_write_epoch(&mut self, number: u16, epoch: WriteEpoch) {
+        self.outbox.push_ccs();
+        self.records.install_write(epoch);
+        self.trace.note(TraceEvent::WriteEpoch { epoch: number });
+    }
+}
+
+impl State {
+    /// Takes in the next message of the peer.
+    pub(crate) fn on_message(self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<Self, Error> {
+        match self {
+            Self::ExpectServerHello(s) => s.on_message(message, cx),
+            Self::ExpectKeyExchange12(s) => s.on_message(message, cx),
+            Self::ClientExpectFinished12(s) => s.on_message(message),
+            Self::ExpectClientHello(s) => s.on_message(message, cx),
+            Self::ExpectClientKeyExchange12(s) => s.on_message(message, cx),
+            Self::ServerExpectFinished12(s) => s.on_message(message, cx),
+            Self::AwaitPsk12(_) | Self::Established(_) | Self::Closed => Err(unexpected()),
+            Self::Failed(e) => Err(e),
+        }
+    }
+
+    /// Takes in the answer to [`Event::NeedPsk`].
+    pub(crate) fn on_psk(self, psk: Option<&[u8]>, cx: &mut Cx<'_>) -> Result<Self, Error> {
+        match self {
+            Self::AwaitPsk12(s) => s.on_psk(psk, cx),
+            other => Ok(other),
+        }
+    }
+
+    /// The state's name, for traces and test matrices.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::ExpectServerHello(_) => "client: ServerHello",
+            Self::ExpectKeyExchange12(_) => "client: ServerKeyExchange or ServerHelloDone",
+            Self::ClientExpectFinished12(_) => "client: Finished",
+            Self::ExpectClientHello(_) => "server: ClientHello",
+            Self::ExpectClientKeyExchange12(_) => "server: ClientKeyExchange",
+            Self::AwaitPsk12(_) => "server: PSK from the application",
+            Self::ServerExpectFinished12(_) => "server: Finished",
+            Self::Established(_) => "established",
+            Self::Closed => "closed",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// The epoch in which the peer's next handshake message must arrive.
+    pub(crate) const fn next_epoch(&self) -> u16 {
+        match self {
+            Self::ExpectServerHello(_)
+            | Self::ExpectKeyExchange12(_)
+            | Self::ExpectClientHello(_)
+            | Self::ExpectClientKeyExchange12(_) => 0,
+            Self::ClientExpectFinished12(_)
+            | Self::AwaitPsk12(_)
+            | Self::ServerExpectFinished12(_)
+            | Self::Established(_)
+            | Self::Closed
+            | Self::Failed(_) => 1,
+        }
+    }
+
+    /// Whether a ChangeCipherSpec may come now: the peer has what it needs to make keys.
+    pub(crate) const fn takes_ccs(&self) -> bool {
+        matches!(
+            self,
+            Self::ClientExpectFinished12(_)
+                | Self::ExpectClientKeyExchange12(_)
+                | Self::AwaitPsk12(_)
+                | Self::ServerExpectFinished12(_)
+        )
+    }
+
+    /// Whether the peer's messages wait for the application.
+    pub(crate) const fn is_suspended(&self) -> bool {
+        matches!(self, Self::AwaitPsk12(_))
+    }
+
+    /// Whether the handshake is still going on.
+    pub(crate) const fn is_handshaking(&self) -> bool {
+        !matches!(self, Self::Established(_) | Self::Closed | Self::Failed(_))
+    }
+}
+
+/// A message that this state does not take.
+pub(crate) const fn unexpected() -> Error {
+    Error::Misbehaved(PeerMisbehaved::UnexpectedMessage)
+}

@@ -1,0 +1,4 @@
+//! The server's side of the handshake: `hello` until the version is known, then one module per version.
+
+pub(crate) mod hello;
+pub(crate) mod v12;

@@ -1,0 +1,215 @@
+//! How one epoch protects its records: nonce, associated data, header form and expansion.
+//!
+//! This is the seam between versions. Everything above asks the epoch, never the connection.
+
+use crate::{
+    crypto::{CryptoError, KeyBox, NONCE_LEN},
+    error::Discard,
+    wire::{
+        enums::ProtocolVersion,
+        record::{HEADER_LEN, MAX_PLAINTEXT, RecordHeader},
+    },
+};
+
+/// Length of the explicit part of an AES nonce in a DTLS 1.2 record (RFC 5288 §3).
+const EXPLICIT_NONCE_LEN: usize = 8;
+
+/// Bytes a record adds before and after its plaintext.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Overhead {
+    /// Header and explicit nonce, before the plaintext.
+    pub head: usize,
+    /// Authentication tag, after the plaintext.
+    pub tail: usize,
+}
+
+impl Overhead {
+    /// All bytes a record adds.
+    pub const fn total(self) -> usize {
+        self.head.saturating_add(self.tail)
+    }
+}
+
+/// The protection of one epoch in one direction.
+#[cfg_attr(feature = "__model", derive(Clone))]
+pub(crate) enum Protection {
+    /// Epoch 0: none.
+    Plain,
+    /// DTLS 1.2 AEAD (RFC 6347 §4.1.2, RFC 5246 §6.2.3.3).
+    V12(Aead12),
+}
+
+/// Keys of a DTLS 1.2 epoch.
+#[cfg_attr(feature = "__model", derive(Clone))]
+pub(crate) struct Aead12 {
+    pub(crate) key: KeyBox,
+    pub(crate) nonce: Nonce12,
+    pub(crate) tag_len: usize,
+}
+
+/// The two ways DTLS 1.2 makes nonces.
+#[derive(Clone)]
+#[cfg_attr(feature = "__model", derive(Hash))]
+pub(crate) enum Nonce12 {
+    /// 4-byte salt and 8 explicit bytes carried in the record (RFC 5288 §3, RFC 6655 §3).
+    Explicit([u8; 4]),
+    /// 12-byte IV exclusive-or the record number; nothing carried (RFC 7905 §2).
+    Implicit([u8; NONCE_LEN]),
+}
+
+impl Drop for Nonce12 {
+    fn drop(&mut self) {
+        use zeroize::Zeroize;
+        match self {
+            Self::Explicit(salt) => salt.zeroize(),
+            Self::Implicit(iv) => iv.zeroize(),
+        }
+    }
+}
+
+impl Protection {
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
+
+    pub(crate) const fn overhead(&self) -> Overhead {
+        match self {
+            Self::Plain => Overhead { head: HEADER_LEN, tail: 0 },
+            Self::V12(keys) => {
+                Overhead { head: HEADER_LEN.saturating_add(keys.nonce.explicit_len()), tail: keys.tag_len }
+            }
+        }
+    }
+
+    /// Opens `body` in place and returns the plaintext.
+    ///
+    /// # Errors
+    /// [`Discard`] with the reason; `body` then holds nothing of use.
+    pub(crate) fn open<'d>(
+        &self,
+        header: &RecordHeader,
+        body: &'d mut [u8],
+    ) -> Result<&'d mut [u8], Discard> {
+        let plaintext = match self {
+            Self::Plain => body,
+            Self::V12(keys) => keys.open(header, body)?,
+        };
+        if plaintext.len() > MAX_PLAINTEXT {
+            return Err(Discard::TooLong);
+        }
+        Ok(plaintext)
+    }
+
+    /// Turns the first bytes of `out` into a record: the caller has put `length` bytes of plaintext at offset
+    /// `overhead().head`. Returns the record's length.
+    ///
+    /// # Errors
+    /// [`CryptoError`] if `out` is too short or the provider failed.
+    pub(crate) fn seal(
+        &self,
+        header: &RecordHeader,
+        out: &mut [u8],
+        length: usize,
+    ) -> Result<usize, CryptoError> {
+        let overhead = self.overhead();
+        let total = overhead.total().saturating_add(length);
+        let record = out.get_mut(..total).ok_or(CryptoError)?;
+        let (head, rest) = record.split_at_mut_checked(overhead.head).ok_or(CryptoError)?;
+        let (body, tag) = rest.split_at_mut_checked(length).ok_or(CryptoError)?;
+        let (front, explicit) = head.split_first_chunk_mut::<HEADER_LEN>().ok_or(CryptoError)?;
+        let on_wire = u16::try_from(total.saturating_sub(HEADER_LEN)).map_err(|_| CryptoError)?;
+        *front = header.encode(on_wire);
+        if let Self::V12(keys) = self {
+            keys.seal(header, explicit, body, tag)?;
+        }
+        Ok(total)
+    }
+}
+
+impl Nonce12 {
+    const fn explicit_len(&self) -> usize {
+        match self {
+            Self::Explicit(_) => EXPLICIT_NONCE_LEN,
+            Self::Implicit(_) => 0,
+        }
+    }
+
+    /// The nonce of a record, given the eight bytes that vary.
+    fn nonce(&self, varying: [u8; 8]) -> [u8; NONCE_LEN] {
+        let mut nonce = match self {
+            Self::Explicit([a, b, c, d]) => [*a, *b, *c, *d, 0, 0, 0, 0, 0, 0, 0, 0],
+            Self::Implicit(iv) => *iv,
+        };
+        for (byte, with) in nonce.iter_mut().skip(4).zip(varying) {
+            *byte ^= with;
+        }
+        nonce
+    }
+}
+
+impl Aead12 {
+    fn open<'d>(&self, header: &RecordHeader, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
+        if header.version != ProtocolVersion::DTLS1_2 {
+            return Err(Discard::WrongVersion);
+        }
+        // The receiver takes the explicit nonce as it comes; it need not be the record number (RFC 5246 §6.2.3.3).
+        let (varying, rest) = match self.nonce {
+            Nonce12::Explicit(_) => {
+                let (explicit, rest) = body.split_first_chunk_mut::<8>().ok_or(Discard::Malformed)?;
+                (*explicit, rest)
+            }
+            Nonce12::Implicit(_) => (header.number.to_be_bytes(), body),
+        };
+        let length = rest.len().checked_sub(self.tag_len).ok_or(Discard::Malformed)?;
+        let (plaintext, tag) = rest.split_at_mut_checked(length).ok_or(Discard::Malformed)?;
+        let aad = aad12(header, plaintext.len()).ok_or(Discard::TooLong)?;
+        let nonce = self.nonce.nonce(varying);
+        self.key.open(&nonce, &aad, plaintext, tag).map_err(|CryptoError| Discard::BadTag)?;
+        Ok(plaintext)
+    }
+
+    fn seal(
+        &self,
+        header: &RecordHeader,
+        explicit: &mut [u8],
+        body: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        // RFC 6655 §3 and RFC 7925 §3.4: the explicit nonce is the record number, so it cannot repeat.
+        let varying = header.number.to_be_bytes();
+        if let Some(slot) = explicit.first_chunk_mut::<8>() {
+            *slot = varying;
+        }
+        let aad = aad12(header, body.len()).ok_or(CryptoError)?;
+        self.key.seal(&self.nonce.nonce(varying), &aad, body, tag)
+    }
+}
+
+/// seq_num || type || version || plaintext length (RFC 5246 §6.2.3.3, with epoch in seq_num by RFC 6347 §4.1.2.1).
+fn aad12(header: &RecordHeader, length: usize) -> Option<[u8; HEADER_LEN]> {
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = header.number.to_be_bytes();
+    let [v0, v1] = header.version.0.to_be_bytes();
+    let [l0, l1] = u16::try_from(length).ok()?.to_be_bytes();
+    Some([n0, n1, n2, n3, n4, n5, n6, n7, header.typ.0, v0, v1, l0, l1])
+}
+
+impl core::fmt::Debug for Protection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "Plain",
+            Self::V12(_) => "V12(keys)",
+        })
+    }
+}
+
+/// Keys are compared by their nonce part: it comes out of the same key block as the key.
+#[cfg(feature = "__model")]
+impl core::hash::Hash for Protection {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Plain => 0u8.hash(state),
+            Self::V12(keys) => (1u8, &keys.nonce, keys.tag_len).hash(state),
+        }
+    }
+}

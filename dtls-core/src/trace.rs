@@ -1,0 +1,135 @@
+//! What happened inside a connection, for diagrams, `--trace` output and test monitors. Costs one branch when unused.
+
+use crate::{
+    alert::AlertDescription,
+    error::{Discard, Error},
+    record::number::RecordNumber,
+    wire::enums::{ContentType, HandshakeType},
+};
+
+/// One thing that happened. Carries no secret and no payload.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum TraceEvent {
+    /// A record was written into a datagram.
+    RecordSent {
+        /// Its content type.
+        content: ContentType,
+        /// Its number.
+        number: RecordNumber,
+        /// Its length on the wire, in bytes.
+        len: usize,
+    },
+    /// A record authenticated and was taken in.
+    RecordReceived {
+        /// Its content type.
+        content: ContentType,
+        /// Its number.
+        number: RecordNumber,
+        /// The length of its plaintext, in bytes.
+        len: usize,
+    },
+    /// A record, a fragment or the rest of a datagram was dropped.
+    Discarded {
+        /// Why.
+        reason: Discard,
+        /// The number of the record, where one could be read.
+        number: Option<RecordNumber>,
+    },
+    /// A handshake message was added to the flight.
+    MessageQueued {
+        /// Its type.
+        typ: HandshakeType,
+        /// Its message_seq.
+        seq: u16,
+    },
+    /// A whole handshake message was processed in order.
+    MessageProcessed {
+        /// Its type.
+        typ: HandshakeType,
+        /// Its message_seq.
+        seq: u16,
+        /// The epoch it was received in.
+        epoch: u16,
+    },
+    /// The flight is sent again because the timer ran out.
+    RetransmitTimeout {
+        /// Expiries since the flight was first sent.
+        count: u8,
+    },
+    /// The flight is sent again because the peer repeated its own.
+    RetransmitOnRequest,
+    /// Records of this epoch are read from now on, and of none before it.
+    ReadEpoch {
+        /// The epoch.
+        epoch: u16,
+    },
+    /// Records of this epoch are written from now on.
+    WriteEpoch {
+        /// The epoch.
+        epoch: u16,
+    },
+    /// A record of application data was handed to the application.
+    Delivered {
+        /// Its number.
+        number: RecordNumber,
+    },
+    /// The peer's Finished was checked and the own one is sent or queued.
+    Established,
+    /// An alert was received and honoured.
+    AlertReceived {
+        /// What it says.
+        description: AlertDescription,
+        /// The epoch it was received in.
+        epoch: u16,
+    },
+    /// An alert was written.
+    AlertSent {
+        /// What it says.
+        description: AlertDescription,
+    },
+    /// The connection failed.
+    Failed {
+        /// Why.
+        error: Error,
+    },
+}
+
+/// A receiver of trace events, set in a configuration.
+pub trait TraceSink: Send + Sync {
+    /// Takes note of `event`. Must not call back into the connection.
+    fn event(&self, event: &TraceEvent);
+}
+
+/// Where one connection's events go.
+#[derive(Clone, Default)]
+pub(crate) struct Tracer {
+    sink: Option<crate::Arc<dyn TraceSink>>,
+    #[cfg(feature = "__model")]
+    log: alloc::vec::Vec<TraceEvent>,
+}
+
+impl Tracer {
+    pub(crate) fn new(sink: Option<crate::Arc<dyn TraceSink>>) -> Self {
+        Self { sink, ..Self::default() }
+    }
+
+    pub(crate) fn note(&mut self, event: TraceEvent) {
+        if let Some(sink) = &self.sink {
+            sink.event(&event);
+        }
+        #[cfg(feature = "__model")]
+        self.log.push(event);
+    }
+
+    #[cfg(feature = "__model")]
+    pub(crate) fn take(&mut self) -> alloc::vec::Vec<TraceEvent> {
+        core::mem::take(&mut self.log)
+    }
+}
+
+impl core::fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Tracer(sink: {})", self.sink.is_some())
+    }
+}
