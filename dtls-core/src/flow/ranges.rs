@@ -45,6 +45,9 @@ impl Holes {
 
     /// How many separate ranges would be missing once `start..end` is present.
     pub(crate) fn count_after(&self, start: usize, end: usize) -> usize {
+        if start >= end {
+            return self.holes.len();
+        }
         self.holes.iter().fold(0, |n: usize, &(from, to)| {
             let left = usize::from(from < to.min(start));
             let right = usize::from(from.max(end) < to);
@@ -52,8 +55,11 @@ impl Holes {
         })
     }
 
-    /// Notes that `start..end` is present.
+    /// Notes that `start..end` is present. An empty range changes nothing; in particular it splits no hole.
     pub(crate) fn fill(&mut self, start: usize, end: usize) {
+        if start >= end {
+            return;
+        }
         let mut split = None;
         for hole in &mut self.holes {
             let (from, to) = *hole;
@@ -92,6 +98,14 @@ mod tests {
             }
         }
         out
+    }
+
+    #[test]
+    fn an_empty_range_changes_nothing() {
+        let mut holes = Holes::whole(4);
+        assert_eq!(holes.count_after(1, 1), 1);
+        holes.fill(1, 1);
+        assert_eq!(holes, Holes::whole(4));
     }
 
     proptest! {
