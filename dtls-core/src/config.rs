@@ -154,6 +154,7 @@ pub struct ServerConfig {
     pub(crate) settings: Settings,
     pub(crate) listener: ListenerLimits,
     pub(crate) psks: PskSource,
+    pub(crate) psk_hint: Vec<u8>,
 }
 
 /// Where a server finds keys.
@@ -192,6 +193,7 @@ pub struct ClientPsk {
 /// A server builder with pre-shared keys.
 pub struct ServerPsk {
     psks: PskSource,
+    hint: Vec<u8>,
     listener: ListenerLimits,
 }
 
@@ -344,16 +346,32 @@ impl ConfigBuilder<ServerWantsAuth> {
         keys: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
     ) -> ConfigBuilder<ServerPsk> {
         let table = keys.into_iter().map(|(id, key)| (id.to_vec(), Zeroizing::new(key.to_vec()))).collect();
-        self.with_auth(ServerPsk { psks: PskSource::Table(table), listener: ListenerLimits::default() })
+        self.with_auth(ServerPsk {
+            psks: PskSource::Table(table),
+            hint: Vec::new(),
+            listener: ListenerLimits::default(),
+        })
     }
 
     /// Clients are authenticated by pre-shared keys that the application looks up when [`crate::Event::NeedPsk`] asks.
     pub fn psk_deferred(self) -> ConfigBuilder<ServerPsk> {
-        self.with_auth(ServerPsk { psks: PskSource::Deferred, listener: ListenerLimits::default() })
+        self.with_auth(ServerPsk {
+            psks: PskSource::Deferred,
+            hint: Vec::new(),
+            listener: ListenerLimits::default(),
+        })
     }
 }
 
 impl ConfigBuilder<ServerPsk> {
+    /// Tells clients which identity is wanted (RFC 4279 §5.2). By default nothing is said, which saves a message; anyone can
+    /// read the hint.
+    #[must_use]
+    pub fn psk_hint(mut self, hint: &[u8]) -> Self {
+        self.auth.hint = hint.to_vec();
+        self
+    }
+
     /// Replaces the default [`ListenerLimits`].
     #[must_use]
     pub const fn listener(mut self, limits: ListenerLimits) -> Self {
@@ -366,7 +384,7 @@ impl ConfigBuilder<ServerPsk> {
     /// # Errors
     /// [`ConfigError`] names what cannot work.
     pub fn build(self) -> Result<Arc<ServerConfig>, ConfigError> {
-        let (settings, ServerPsk { psks, listener }) = self.settings()?;
+        let (settings, ServerPsk { psks, hint, listener }) = self.settings()?;
         if let PskSource::Table(table) = &psks {
             if table.is_empty() {
                 return Err(ConfigError::NoPsk);
@@ -376,6 +394,7 @@ impl ConfigBuilder<ServerPsk> {
                 check_identity(identity, settings.limits.max_psk_identity)?;
             }
         }
+        check_identity(&hint, usize::from(u16::MAX))?;
         if settings.provider.hash(HashAlgorithm::Sha256).is_none() {
             return Err(ConfigError::CookieSecret);
         }
@@ -385,7 +404,7 @@ impl ConfigBuilder<ServerPsk> {
         if listener.cookie_rotation.is_zero() {
             return Err(ConfigError::Timeout);
         }
-        Ok(Arc::new(ServerConfig { settings, listener, psks }))
+        Ok(Arc::new(ServerConfig { settings, listener, psks, psk_hint: hint }))
     }
 }
 

@@ -102,7 +102,7 @@ pub trait TraceSink: Send + Sync {
 }
 
 /// Where one connection's events go.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Tracer {
     sink: Option<crate::Arc<dyn TraceSink>>,
     #[cfg(feature = "__model")]
@@ -110,10 +110,18 @@ pub(crate) struct Tracer {
 }
 
 impl Tracer {
-    pub(crate) fn new(sink: Option<crate::Arc<dyn TraceSink>>) -> Self {
-        Self { sink, ..Self::default() }
+    pub(crate) const fn new(sink: Option<crate::Arc<dyn TraceSink>>) -> Self {
+        Self {
+            sink,
+            #[cfg(feature = "__model")]
+            log: alloc::vec::Vec::new(),
+        }
     }
 
+    #[cfg_attr(
+        not(feature = "__model"),
+        allow(clippy::needless_pass_by_ref_mut, reason = "the model feature keeps a log in here")
+    )]
     pub(crate) fn note(&mut self, event: TraceEvent) {
         if let Some(sink) = &self.sink {
             sink.event(&event);

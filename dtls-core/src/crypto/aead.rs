@@ -100,3 +100,12 @@ pub trait AeadKey: Send + Sync {
 pub(crate) type KeyBox = Box<dyn AeadKey>;
 #[cfg(feature = "__model")]
 pub(crate) type KeyBox = crate::Arc<dyn AeadKey>;
+
+#[cfg(not(feature = "__model"))]
+pub(crate) const fn key_box(key: Box<dyn AeadKey>) -> KeyBox {
+    key
+}
+#[cfg(feature = "__model")]
+pub(crate) fn key_box(key: Box<dyn AeadKey>) -> KeyBox {
+    key.into()
+}

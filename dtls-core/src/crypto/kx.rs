@@ -49,3 +49,12 @@ pub trait KeyShare: Send + Sync {
 pub(crate) type ShareBox = Box<dyn KeyShare>;
 #[cfg(feature = "__model")]
 pub(crate) type ShareBox = crate::Arc<dyn KeyShare>;
+
+#[cfg(not(feature = "__model"))]
+pub(crate) const fn share_box(share: Box<dyn KeyShare>) -> ShareBox {
+    share
+}
+#[cfg(feature = "__model")]
+pub(crate) fn share_box(share: Box<dyn KeyShare>) -> ShareBox {
+    share.into()
+}

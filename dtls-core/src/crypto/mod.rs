@@ -16,8 +16,8 @@ pub use kx::{KeyShare, KxGroup, KxGroupId, SharedSecret};
 pub use prf::Prf;
 pub use secret::Secret;
 
-pub(crate) use aead::KeyBox;
-pub(crate) use kx::ShareBox;
+pub(crate) use aead::{KeyBox, key_box};
+pub(crate) use kx::{ShareBox, share_box};
 pub(crate) use secret::ct_eq;
 
 /// A cryptographic operation failed. It carries no reason on purpose: callers must not be able to tell failures apart.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use crate::{
-    crypto::{AeadAlgorithm, CryptoError, Digest, NONCE_LEN, Prf, Provider, Secret, ct_eq},
+    crypto::{AeadAlgorithm, CryptoError, Digest, NONCE_LEN, Prf, Provider, Secret, ct_eq, key_box},
     handshake::suites::Suite12,
     record::protect::{Aead12, Nonce12, Protection},
 };
@@ -154,5 +154,5 @@ fn protection(
         AeadAlgorithm::ChaCha20Poly1305 => Nonce12::Implicit(*iv.first_chunk().ok_or(CryptoError)?),
         _ => Nonce12::Explicit(*iv.first_chunk().ok_or(CryptoError)?),
     };
-    Ok(Protection::V12(Aead12 { key: factory.key(key)?.into(), nonce, tag_len: aead.tag_len() }))
+    Ok(Protection::V12(Aead12 { key: key_box(factory.key(key)?), nonce, tag_len: aead.tag_len() }))
 }

@@ -41,15 +41,6 @@ impl<'a> Reader<'a> {
         Ok(u32::from_be_bytes([0, a, b, c]))
     }
 
-    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
-        self.array().copied().map(u32::from_be_bytes)
-    }
-
-    pub(crate) fn u48(&mut self) -> Result<u64, DecodeError> {
-        let &[a, b, c, d, e, f] = self.array()?;
-        Ok(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
-    }
-
     /// The next `N` bytes.
     pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
         let (head, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
@@ -82,25 +73,8 @@ impl<'a> Reader<'a> {
         self.take(usize::from(n))
     }
 
-    /// A vector with a length of three bytes in front.
-    pub(crate) fn vec24(&mut self) -> Result<&'a [u8], DecodeError> {
-        // Where usize has 16 bits, a length that does not fit cannot be there in full either.
-        let n = usize::try_from(self.u24()?).map_err(|_| DecodeError::Truncated)?;
-        self.take(n)
-    }
-
     pub(crate) const fn is_empty(&self) -> bool {
         self.rest.is_empty()
-    }
-
-    /// Number of bytes not read yet.
-    pub(crate) const fn remaining(&self) -> usize {
-        self.rest.len()
-    }
-
-    /// Reads all that is left.
-    pub(crate) fn rest(&mut self) -> &'a [u8] {
-        core::mem::take(&mut self.rest)
     }
 
     /// Fails if bytes are left.
@@ -145,18 +119,6 @@ impl<'o> Writer<'o> {
         self.bytes(&v.to_be_bytes())
     }
 
-    /// Refuses a value of more than 24 bits.
-    pub(crate) fn u24(&mut self, v: u32) -> Result<(), Full> {
-        let [0, low @ ..] = v.to_be_bytes() else { return Err(Full) };
-        self.bytes(&low)
-    }
-
-    /// Refuses a value of more than 48 bits.
-    pub(crate) fn u48(&mut self, v: u64) -> Result<(), Full> {
-        let [0, 0, low @ ..] = v.to_be_bytes() else { return Err(Full) };
-        self.bytes(&low)
-    }
-
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Full> {
         self.len = self.put(self.len, bytes)?;
         Ok(())
@@ -176,14 +138,6 @@ impl<'o> Writer<'o> {
         content: impl FnOnce(&mut Self) -> Result<(), Full>,
     ) -> Result<(), Full> {
         self.nested::<2>(content)
-    }
-
-    /// Writes a vector with a length of three bytes in front; `content` writes what is in it.
-    pub(crate) fn nested24(
-        &mut self,
-        content: impl FnOnce(&mut Self) -> Result<(), Full>,
-    ) -> Result<(), Full> {
-        self.nested::<3>(content)
     }
 
     fn nested<const WIDTH: usize>(

@@ -1,1 +1,159 @@
+use std::{vec, vec::Vec};
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::handshake::FragmentHeader;
+
+const LIMITS: InboxLimits = InboxLimits { bytes: 64, message: 48, window: 3, holes: 4 };
+
+fn fragment(seq: u16, length: u32, offset: u32, body: &[u8]) -> Fragment<'_> {
+    Fragment {
+        header: FragmentHeader {
+            typ: HandshakeType::FINISHED,
+            length,
+            message_seq: seq,
+            fragment_offset: offset,
+            fragment_length: body.len() as u32,
+        },
+        body,
+    }
+}
+
+fn message(inbox: &Inbox) -> Option<Vec<u8>> {
+    inbox.front().map(|(m, _)| m.body.to_vec())
+}
+
+#[test]
+fn an_empty_message_is_whole_at_once() {
+    let mut inbox = Inbox::new(0, LIMITS);
+    assert_eq!(message(&inbox), None);
+    assert_eq!(inbox.insert(&fragment(0, 0, 0, &[]), 0), Ok(Inserted::Stored));
+    assert_eq!(message(&inbox), Some(vec![]));
+}
+
+#[test]
+fn messages_come_out_in_order() {
+    let mut inbox = Inbox::new(5, LIMITS);
+    inbox.insert(&fragment(6, 1, 0, &[6]), 0).unwrap();
+    assert_eq!(message(&inbox), None);
+    inbox.insert(&fragment(5, 1, 0, &[5]), 0).unwrap();
+    assert_eq!(message(&inbox), Some(vec![5]));
+    inbox.pop();
+    assert_eq!(message(&inbox), Some(vec![6]));
+    inbox.pop();
+    assert_eq!((message(&inbox), inbox.next_seq()), (None, 7));
+}
+
+#[test]
+fn old_and_far_messages_are_refused() {
+    let mut inbox = Inbox::new(5, LIMITS);
+    assert_eq!(inbox.insert(&fragment(4, 1, 0, &[1]), 0), Err(Discard::OldMessage));
+    assert_eq!(inbox.insert(&fragment(7, 1, 0, &[1]), 0), Ok(Inserted::Stored));
+    assert_eq!(inbox.insert(&fragment(8, 1, 0, &[1]), 0), Err(Discard::OutsideWindow));
+    assert_eq!(inbox.insert(&fragment(u16::MAX, 1, 0, &[1]), 0), Err(Discard::OutsideWindow));
+}
+
+#[test]
+fn contradictions_are_refused_and_change_nothing() {
+    let mut inbox = Inbox::new(0, LIMITS);
+    inbox.insert(&fragment(0, 4, 0, &[1]), 0).unwrap();
+    let mut other_type = fragment(0, 4, 1, &[2]);
+    other_type.header.typ = HandshakeType::SERVER_HELLO;
+    assert_eq!(inbox.insert(&other_type, 0), Err(Discard::FragmentMismatch));
+    assert_eq!(inbox.insert(&fragment(0, 5, 1, &[2]), 0), Err(Discard::FragmentMismatch));
+    assert_eq!(inbox.insert(&fragment(0, 4, 1, &[2]), 1), Err(Discard::FragmentMismatch), "another epoch");
+    inbox.insert(&fragment(0, 4, 1, &[2, 3, 4]), 0).unwrap();
+    assert_eq!(message(&inbox), Some(vec![1, 2, 3, 4]));
+}
+
+#[test]
+fn a_huge_length_reserves_nothing() {
+    let mut inbox = Inbox::new(0, InboxLimits { bytes: 1 << 14, message: 1 << 14, window: 7, holes: 32 });
+    inbox.insert(&fragment(0, 1 << 14, 100, &[7]), 0).unwrap();
+    let held: usize = inbox.slots.iter().flatten().map(|p| p.data.capacity()).sum();
+    assert!(held <= 8, "one byte received, {held} reserved");
+    assert_eq!(inbox.insert(&fragment(0, 0xff_ffff, 0, &[7]), 0), Err(Discard::FragmentTooLarge));
+}
+
+#[test]
+fn later_messages_give_way_to_the_next_one() {
+    let mut inbox = Inbox::new(0, LIMITS);
+    inbox.insert(&fragment(1, 40, 0, &[1; 40]), 0).unwrap();
+    assert_eq!(inbox.insert(&fragment(2, 40, 0, &[2; 40]), 0), Err(Discard::NoRoom));
+    inbox.insert(&fragment(0, 40, 0, &[0; 40]), 0).unwrap();
+    assert_eq!(message(&inbox), Some(vec![0; 40]));
+    inbox.pop();
+    assert_eq!(message(&inbox), None, "the peer will send it again");
+}
+
+#[test]
+fn too_many_holes_are_refused() {
+    let mut inbox = Inbox::new(0, LIMITS);
+    for i in [1, 3, 5] {
+        inbox.insert(&fragment(0, 20, i, &[9]), 0).unwrap();
+    }
+    assert_eq!(inbox.insert(&fragment(0, 20, 7, &[9]), 0), Err(Discard::NoRoom));
+    inbox.insert(&fragment(0, 20, 0, &[9; 20]), 0).unwrap();
+    assert_eq!(message(&inbox), Some(vec![9; 20]));
+}
+
+#[test]
+fn every_cut_and_order_of_a_short_message() {
+    // All ways to cut six bytes into fragments, with each fragment widened to overlap its neighbour, in all orders.
+    for cuts in 0u32..32 {
+        let mut edges: Vec<u32> = (1..6).filter(|i| cuts & (1 << (i - 1)) != 0).collect();
+        edges.insert(0, 0);
+        edges.push(6);
+        let pieces: Vec<(u32, u32)> = edges.windows(2).map(|w| (w[0].saturating_sub(1), w[1])).collect();
+        for order in permutations(pieces.len()) {
+            let mut inbox = Inbox::new(0, LIMITS);
+            for i in order {
+                let (from, to) = pieces[i];
+                let body: Vec<u8> = (from..to).map(|b| b as u8).collect();
+                inbox.insert(&fragment(0, 6, from, &body), 0).unwrap();
+            }
+            assert_eq!(message(&inbox), Some(vec![0, 1, 2, 3, 4, 5]));
+        }
+    }
+}
+
+fn permutations(n: usize) -> Vec<Vec<usize>> {
+    if n == 0 {
+        return vec![vec![]];
+    }
+    let mut all = vec![];
+    for shorter in permutations(n - 1) {
+        for at in 0..n {
+            let mut longer = shorter.clone();
+            longer.insert(at, n - 1);
+            all.push(longer);
+        }
+    }
+    all
+}
+
+proptest! {
+    /// Against a byte array: whatever comes in any order, the bytes that are there are the right ones, the bounds hold, and a
+    /// refusal changes nothing.
+    #[test]
+    fn equals_a_byte_array(fragments in prop::collection::vec((0u16..5, 0usize..30, 1usize..20), 1..60)) {
+        let contents: Vec<Vec<u8>> = (0..5u8).map(|seq| (0..40).map(|i| seq * 40 + i).collect()).collect();
+        let mut inbox = Inbox::new(0, LIMITS);
+        for (seq, from, n) in fragments {
+            let to = (from + n).min(40);
+            let body = &contents[usize::from(seq)][from..to];
+            let before = std::format!("{inbox:?}");
+            let stored = inbox.insert(&fragment(seq, 40, from as u32, body), 0);
+            if stored.is_err() {
+                prop_assert_eq!(before, std::format!("{:?}", inbox));
+            }
+            let held: usize = inbox.slots.iter().flatten().map(|p| p.data.len()).sum();
+            prop_assert!(held <= LIMITS.bytes);
+            while let Some(whole) = message(&inbox) {
+                prop_assert_eq!(&whole, &contents[usize::from(inbox.next_seq())]);
+                inbox.pop();
+            }
+        }
+    }
+}

@@ -1,1 +1,157 @@
+use std::{vec, vec::Vec};
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    record::{epoch::WriteEpoch, protect::Protection},
+    wire::{
+        enums::ProtocolVersion,
+        handshake::Fragments,
+        record::{HEADER_LEN as RECORD_HEADER_LEN, split_first},
+    },
+};
+
+/// A record layer that writes epochs 0 and 1 without protection, so that what was packed can be read.
+fn records() -> RecordLayer {
+    let mut records = RecordLayer::new(ProtocolVersion::DTLS1_2, 0);
+    records.install_write(WriteEpoch::new(1, Protection::Plain, 0));
+    records
+}
+
+/// Writes the whole flight in datagrams of `mtu` bytes.
+fn transmit(outbox: &mut Outbox, records: &mut RecordLayer, mtu: usize) -> Vec<Vec<u8>> {
+    let mut datagrams = vec![];
+    while outbox.has_pending() {
+        let mut out = vec![0; mtu];
+        let len = outbox.fill(records, &mut out, |_, _| ()).unwrap();
+        assert!(len > 0, "no progress at {mtu}");
+        out.truncate(len);
+        datagrams.push(out);
+    }
+    datagrams
+}
+
+/// (epoch, content type, fragments as (message_seq, offset, length)) of each record.
+fn parse(datagram: &[u8]) -> Vec<(u16, ContentType, Vec<(u16, usize, Vec<u8>)>)> {
+    let mut copy = datagram.to_vec();
+    let mut rest = &mut copy[..];
+    let mut out = vec![];
+    while !rest.is_empty() {
+        let (record, tail) = split_first(rest).unwrap();
+        let fragments = if record.header.typ == ContentType::HANDSHAKE {
+            Fragments::new(record.body)
+                .map(|f| f.unwrap())
+                .map(|f| (f.header.message_seq, f.header.fragment_offset as usize, f.body.to_vec()))
+                .collect()
+        } else {
+            assert_eq!(record.body, [1]);
+            vec![]
+        };
+        out.push((record.header.number.epoch(), record.header.typ, fragments));
+        rest = tail;
+    }
+    out
+}
+
+fn flight(lengths: &[(u16, usize)], pack_plain: bool) -> Outbox {
+    let mut outbox = Outbox::new(0, pack_plain);
+    outbox.begin_flight(Delivery::UntilReply);
+    for &(epoch, len) in lengths {
+        outbox.push_message(epoch, HandshakeType::FINISHED, (0..len).map(|i| i as u8).collect());
+    }
+    outbox
+}
+
+proptest! {
+    /// At every MTU: the fragments cover each message exactly once and in order, no datagram is longer than the MTU, and every
+    /// datagram but the last is full to within what a further fragment would need.
+    #[test]
+    fn fragments_cover_each_message_once(plain in prop::collection::vec(0usize..600, 0..4),
+                                         keyed in prop::collection::vec(0usize..600, 0..4),
+                                         mtu in 60usize..1500, pack in any::<bool>()) {
+        let lengths: Vec<(u16, usize)> =
+            plain.into_iter().map(|n| (0, n)).chain(keyed.into_iter().map(|n| (1, n))).collect();
+        let mut outbox = flight(&lengths, pack);
+        let mut records = records();
+        for round in 0..2 {
+            outbox.rewind();
+            let datagrams = transmit(&mut outbox, &mut records, mtu);
+            let mut got: Vec<Vec<u8>> = vec![vec![]; lengths.len()];
+            let mut seen = vec![false; lengths.len()];
+            for (i, datagram) in datagrams.iter().enumerate() {
+                prop_assert!(datagram.len() <= mtu);
+                if i + 1 < datagrams.len() {
+                    prop_assert!(mtu - datagram.len() < RECORD_HEADER_LEN + HEADER_LEN + 1, "not greedy");
+                }
+                let parsed = parse(datagram);
+                for (epoch, _, fragments) in &parsed {
+                    prop_assert!(*epoch > 0 || pack || fragments.len() == 1);
+                    for (seq, offset, body) in fragments {
+                        let message = &mut got[usize::from(*seq)];
+                        prop_assert_eq!(message.len(), *offset);
+                        message.extend(body);
+                        seen[usize::from(*seq)] = true;
+                    }
+                }
+                let neighbours = parsed.windows(2).filter(|w| w[0].0 == 1 && w[1].0 == 1).count();
+                prop_assert_eq!(neighbours, 0, "two handshake records of one protected epoch in one datagram");
+            }
+            for (message, (_, len)) in got.iter().zip(&lengths) {
+                let expected: Vec<u8> = (0..*len).map(|i| i as u8).collect();
+                prop_assert_eq!(message, &expected, "round {}", round);
+            }
+            prop_assert!(seen.iter().all(|s| *s));
+        }
+    }
+}
+
+#[test]
+fn a_ccs_keeps_its_place_and_its_epoch() {
+    let mut outbox = Outbox::new(2, false);
+    outbox.begin_flight(Delivery::UntilReply);
+    outbox.push_message(0, HandshakeType::CLIENT_KEY_EXCHANGE, vec![1, 2]);
+    outbox.push_ccs();
+    outbox.push_message(1, HandshakeType::FINISHED, vec![3]);
+    let mut records = records();
+    for _ in 0..2 {
+        outbox.rewind();
+        let datagrams = transmit(&mut outbox, &mut records, 1200);
+        assert_eq!(datagrams.len(), 1);
+        let kinds: Vec<_> = parse(&datagrams[0]).into_iter().map(|(epoch, typ, _)| (epoch, typ)).collect();
+        assert_eq!(
+            kinds,
+            [(0, ContentType::HANDSHAKE), (0, ContentType::CHANGE_CIPHER_SPEC), (1, ContentType::HANDSHAKE)]
+        );
+    }
+}
+
+#[test]
+fn record_numbers_go_on_over_retransmissions() {
+    let mut outbox = flight(&[(0, 10), (1, 10)], false);
+    let mut records = records();
+    let mut numbers = vec![];
+    for mtu in [100, 60, 1200] {
+        outbox.rewind();
+        while outbox.has_pending() {
+            let mut out = vec![0; mtu];
+            outbox.fill(&mut records, &mut out, |_, sealed| numbers.push(sealed.number)).unwrap();
+        }
+    }
+    let mut unique = numbers.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!(unique.len(), numbers.len());
+}
+
+#[test]
+fn a_smaller_mtu_takes_effect_in_the_middle_of_a_flight() {
+    let mut outbox = flight(&[(0, 400)], false);
+    let mut records = records();
+    let mut out = vec![0; 300];
+    assert_eq!(outbox.fill(&mut records, &mut out, |_, _| ()).unwrap(), 300);
+    let rest = transmit(&mut outbox, &mut records, 100);
+    assert!(rest.iter().all(|d| d.len() <= 100));
+    let first = parse(&rest[0]);
+    assert_eq!(first[0].2[0].1, 275, "goes on where it stopped");
+}

@@ -56,11 +56,7 @@ impl ExpectServerHello {
         Ok(State::ExpectServerHello(Box::new(state)))
     }
 
-    pub(crate) fn on_message(
-        self: Box<Self>,
-        message: &Message<'_>,
-        cx: &mut Cx<'_>,
-    ) -> Result<State, Error> {
+    pub(crate) fn on_message(self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         match message.typ {
             HandshakeType::HELLO_VERIFY_REQUEST => self.on_verify_request(message, cx),
             HandshakeType::SERVER_HELLO => self.on_server_hello(message, cx),
@@ -70,11 +66,7 @@ impl ExpectServerHello {
 
     /// The same hello again, with the cookie. The exchange so far is in no transcript (RFC 6347 §4.2.1). The version of the
     /// request only frames it and says nothing about what will be negotiated.
-    fn on_verify_request(
-        mut self: Box<Self>,
-        message: &Message<'_>,
-        cx: &mut Cx<'_>,
-    ) -> Result<State, Error> {
+    fn on_verify_request(mut self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         let request = HelloVerifyRequest::parse(message.body)?;
         if self.verify_requests >= MAX_VERIFY_REQUESTS {
             return Err(PeerMisbehaved::SecondHelloVerifyRequest.into());
@@ -82,10 +74,10 @@ impl ExpectServerHello {
         self.verify_requests = self.verify_requests.saturating_add(1);
         self.transcript = Buffered::default();
         self.send_hello(request.cookie, cx)?;
-        Ok(State::ExpectServerHello(self))
+        Ok(State::ExpectServerHello(Box::new(self)))
     }
 
-    fn on_server_hello(mut self: Box<Self>, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
+    fn on_server_hello(mut self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         let hello = ServerHello::parse(message.body)?;
         let settings = &self.config.0.settings;
         if hello.version != ProtocolVersion::DTLS1_2 {

@@ -66,16 +66,12 @@ impl ExpectKeyExchange {
         Self { config, hellos, key_exchange: KeyExchange::Missing }
     }
 
-    pub(crate) fn on_message(
-        mut self: Box<Self>,
-        message: &Message<'_>,
-        cx: &mut Cx<'_>,
-    ) -> Result<State, Error> {
+    pub(crate) fn on_message(mut self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         match (message.typ, &self.key_exchange) {
             (HandshakeType::SERVER_KEY_EXCHANGE, KeyExchange::Missing) => {
                 self.key_exchange = self.read_key_exchange(message.body)?;
                 self.hellos.transcript.add(message);
-                Ok(State::ExpectKeyExchange12(self))
+                Ok(State::ExpectKeyExchange12(Box::new(self)))
             }
             (HandshakeType::SERVER_HELLO_DONE, _) => {
                 parse_server_hello_done(message.body)?;
@@ -103,8 +99,8 @@ impl ExpectKeyExchange {
     }
 
     /// The server has spoken: answers with the whole second flight.
-    fn on_hello_done(self: Box<Self>, cx: &mut Cx<'_>) -> Result<State, Error> {
-        let Self { config, mut hellos, key_exchange } = *self;
+    fn on_hello_done(self, cx: &mut Cx<'_>) -> Result<State, Error> {
+        let Self { config, mut hellos, key_exchange } = self;
         let client = &config.0;
         let identity = &client.identity;
         cx.begin_flight(Delivery::UntilReply);
@@ -147,7 +143,7 @@ impl ExpectKeyExchange {
 }
 
 impl ExpectFinished {
-    pub(crate) fn on_message(mut self: Box<Self>, message: &Message<'_>) -> Result<State, Error> {
+    pub(crate) fn on_message(mut self, message: &Message<'_>) -> Result<State, Error> {
         if message.typ != HandshakeType::FINISHED {
             return Err(unexpected());
         }

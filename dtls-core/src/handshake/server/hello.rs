@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use super::v12::ExpectClientKeyExchange;
 use crate::{
     config::ServerConfig,
-    crypto::ShareBox,
+    crypto::{ShareBox, share_box},
     error::{Error, PeerIncompatible, PeerMisbehaved},
     flow::outbox::Delivery,
     handshake::{
@@ -34,7 +34,7 @@ use crate::{
         extensions::Extensions,
         handshake::Message,
         hello::{ClientHello, ServerHello},
-        kx12::EcdhePskParams,
+        kx12::{EcdhePskParams, PskHint},
     },
 };
 
@@ -98,20 +98,27 @@ impl ExpectClientHello {
         ))))
     }
 
-    /// The ephemeral key of ECDHE_PSK; plain PSK without a hint has no ServerKeyExchange (RFC 4279 §2).
+    /// The hint and, for ECDHE_PSK, the ephemeral key; plain PSK without a hint has no ServerKeyExchange (RFC 4279 §2).
     fn send_key_exchange(
         &self,
         selection: &Selection,
         transcript: &mut Transcript,
         cx: &mut Cx<'_>,
     ) -> Result<Option<OwnShare>, Error> {
-        let Some(group) = selection.group else { return Ok(None) };
+        let hint = &self.config.0.psk_hint[..];
+        let Some(group) = selection.group else {
+            if !hint.is_empty() {
+                let message = PskHint { hint };
+                cx.push(HandshakeType::SERVER_KEY_EXCHANGE, |w| message.write(w), |m| transcript.add(m))?;
+            }
+            return Ok(None);
+        };
         let provider = &self.config.0.settings.provider;
         let kx = kx_group_id(group)
             .and_then(|id| provider.group(id))
             .ok_or(Error::Internal("configured group"))?;
-        let share: ShareBox = kx.start(cx.rng)?.into();
-        let params = EcdhePskParams { hint: &[], group, public_key: share.public_key() };
+        let share = share_box(kx.start(cx.rng)?);
+        let params = EcdhePskParams { hint, group, public_key: share.public_key() };
         cx.push(HandshakeType::SERVER_KEY_EXCHANGE, |w| params.write(w), |m| transcript.add(m))?;
         Ok(Some(OwnShare { group, share }))
     }

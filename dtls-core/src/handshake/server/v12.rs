@@ -75,11 +75,7 @@ impl ExpectClientKeyExchange {
         Self { config, hellos, share }
     }
 
-    pub(crate) fn on_message(
-        mut self: Box<Self>,
-        message: &Message<'_>,
-        cx: &mut Cx<'_>,
-    ) -> Result<State, Error> {
+    pub(crate) fn on_message(mut self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         if message.typ != HandshakeType::CLIENT_KEY_EXCHANGE {
             return Err(unexpected());
         }
@@ -130,15 +126,11 @@ impl AwaitPsk {
 }
 
 impl ExpectFinished {
-    pub(crate) fn on_message(
-        self: Box<Self>,
-        message: &Message<'_>,
-        cx: &mut Cx<'_>,
-    ) -> Result<State, Error> {
+    pub(crate) fn on_message(self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         if message.typ != HandshakeType::FINISHED {
             return Err(unexpected());
         }
-        let Self { config, mut keyed, write } = *self;
+        let Self { config, mut keyed, write } = self;
         let settings = &config.0.settings;
         keyed.check_finished(settings, message)?;
         cx.begin_flight(Delivery::OnDemand);
