@@ -20,6 +20,7 @@ use crate::{
     error::{ApiMisuse, Discard, Error, SendError},
     event::{CloseReason, Event, Negotiated},
     flow::{
+        allowance::Allowance,
         inbox::{Inbox, InboxLimits},
         outbox::{Delivery, Outbox},
         timers::{Backoff, Timer, Timers},
@@ -56,6 +57,7 @@ pub struct Connection {
     handshake: Option<Box<Handshake>>,
     events: VecDeque<Event>,
     alerts: Alerts,
+    allowance: Allowance,
     /// Largest datagram to send: the configured MTU, or less after repeated loss.
     mtu: usize,
     stats: Stats,
@@ -144,6 +146,9 @@ impl Connection {
         };
         let state = State::ExpectClientHello(ExpectClientHello { config: ConfigRef(Arc::clone(&config)) });
         let mut connection = Self::new(Side::Server(config), state, &start, now);
+        if !accepted.validated {
+            connection.allowance = Allowance::limited(accepted.received);
+        }
         let hello = Message { typ: HandshakeType::CLIENT_HELLO, seq, body: &accepted.body };
         // An error is sticky and was queued as an event.
         let _ = connection.step(|state, cx| state.on_message(&hello, cx), rng);
@@ -169,6 +174,7 @@ impl Connection {
             handshake: Some(Box::new(Handshake { inbox, ccs_seen: false, sending })),
             events: VecDeque::new(),
             alerts: Alerts::default(),
+            allowance: Allowance::Unlimited,
             mtu: limits.mtu,
             stats: Stats::default(),
             trace: Tracer::new(side.settings().trace.clone()),
@@ -285,12 +291,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`ApiMisuse`] if no key was asked for, or if it has not 1 to 256 bytes.
-    pub fn provide_psk(
-        &mut self,
-        now: Instant,
-        rng: &mut dyn Rng,
-        psk: Option<&[u8]>,
-    ) -> Result<(), ApiMisuse> {
+    pub fn provide_psk(&mut self, rng: &mut dyn Rng, psk: Option<&[u8]>) -> Result<(), ApiMisuse> {
         if !self.state.is_suspended() {
             return Err(ApiMisuse::NoPskWanted);
         }
@@ -300,7 +301,7 @@ impl Connection {
         let answered = self.step(|state, cx| state.on_psk(psk, cx), rng);
         if answered.is_ok() {
             // Errors are sticky and were queued as events.
-            let _ = self.advance(now, rng);
+            let _ = self.advance(rng);
         }
         Ok(())
     }
@@ -327,7 +328,7 @@ impl Connection {
     }
 
     /// Takes in every message that is whole and in order.
-    fn advance(&mut self, _now: Instant, rng: &mut dyn Rng) -> Result<(), Error> {
+    fn advance(&mut self, rng: &mut dyn Rng) -> Result<(), Error> {
         while self.state.is_handshaking() && !self.state.is_suspended() {
             let Some(handshake) = &mut self.handshake else { break };
             let Handshake { inbox, sending, .. } = &mut **handshake;
@@ -401,9 +402,12 @@ impl Connection {
     /// The connection ends without error: close_notify goes out after what is still to be sent.
     fn shut(&mut self, reason: CloseReason) {
         self.alerts.queued = Some(AlertDescription::CloseNotify);
+        // A last flight that was never written still goes out; nothing else of a handshake matters any more.
+        let last_flight_pending = self.is_established() && self.has_pending_flight();
         self.state = State::Closed;
-        if let Some(handshake) = &mut self.handshake {
-            handshake.sending.timers = Timers::default();
+        match &mut self.handshake {
+            Some(handshake) if last_flight_pending => handshake.sending.timers = Timers::default(),
+            _ => self.end_handshake(),
         }
         self.events.push_back(Event::Closed(reason));
     }

@@ -8,7 +8,7 @@ use crate::{
     alert::{Alert, AlertDescription, AlertLevel},
     error::{Discard, Error, PeerMisbehaved},
     event::CloseReason,
-    flow::outbox::Delivery,
+    flow::{allowance::Allowance, outbox::Delivery},
     handshake::State,
     rand::Rng,
     record::{layer::Opened, number::RecordNumber},
@@ -86,6 +86,7 @@ impl Connection {
         rng: &'c mut dyn Rng,
         datagram: &'d mut [u8],
     ) -> Incoming<'c, 'd> {
+        self.allowance.on_received(datagram.len());
         Incoming { connection: self, rest: datagram, now, rng }
     }
 
@@ -107,6 +108,10 @@ impl Connection {
                 return Ok(None);
             }
         };
+        if number.epoch() > 0 {
+            // Only who saw our flight can have made these keys: the address is real.
+            self.allowance = Allowance::Unlimited;
+        }
         self.trace.note(TraceEvent::RecordReceived { content: opened.typ, number, len: opened.body.len() });
         if let State::Failed(error) = self.state {
             self.repeat_alert(opened.typ);
@@ -145,7 +150,7 @@ impl Connection {
                 Err(_) => self.discard(Discard::MalformedFragment, Some(opened.number)),
             }
         }
-        self.advance(now, rng)
+        self.advance(rng)
     }
 
     fn on_fragment(

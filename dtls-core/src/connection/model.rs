@@ -8,9 +8,10 @@ use crate::trace::TraceEvent;
 impl Connection {
     /// Hashes everything that decides how this connection will behave; statistics and the trace are left out.
     pub fn fingerprint(&self, hasher: &mut impl Hasher) {
-        let Self { side, records, state, handshake, events, alerts, mtu, stats: _, trace: _ } = self;
+        let Self { side, records, state, handshake, events, alerts, allowance, mtu, stats: _, trace: _ } =
+            self;
         matches!(side, Side::Client(_)).hash(hasher);
-        (records, state, handshake, events, alerts, mtu).hash(hasher);
+        (records, state, handshake, events, alerts, allowance, mtu).hash(hasher);
     }
 
     /// The name of the state.

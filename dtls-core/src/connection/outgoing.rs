@@ -20,7 +20,7 @@ impl Connection {
     /// Writes the next datagram to the front of `out` and returns it, or `None` if there is nothing to send now. `out` should
     /// have at least [`mtu`](Self::mtu) bytes; a shorter one gets shorter datagrams.
     pub fn poll_transmit<'o>(&mut self, now: Instant, out: &'o mut [u8]) -> Option<&'o mut [u8]> {
-        let limit = out.len().min(self.mtu);
+        let limit = out.len().min(self.mtu).min(self.allowance.left());
         let out = out.get_mut(..limit)?;
         let mut used = self.transmit_flight(now, out);
         if !self.has_pending_flight() {
@@ -30,6 +30,7 @@ impl Connection {
         if used == 0 {
             return None;
         }
+        self.allowance.on_sent(used);
         self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(1);
         out.get_mut(..used)
     }
@@ -73,14 +74,15 @@ impl Connection {
     fn back_off_mtu(&mut self) {
         let Some(handshake) = &self.handshake else { return };
         let Sending { backoff, largest, .. } = &handshake.sending;
+        let current = self.mtu.min(*largest);
         let due = backoff.expiries().checked_rem(EXPIRIES_PER_STEP) == Some(0);
-        let smaller = MTU_LADDER.into_iter().find(|size| size < largest);
+        let smaller = MTU_LADDER.into_iter().find(|size| *size < current);
         if let (true, Some(size)) = (due, smaller) {
             self.mtu = self.mtu.min(size);
         }
     }
 
-    fn has_pending_flight(&self) -> bool {
+    pub(super) fn has_pending_flight(&self) -> bool {
         self.handshake.as_ref().is_some_and(|h| h.sending.outbox.has_pending())
     }
 

@@ -49,12 +49,16 @@ pub enum Verdict<'o> {
     Accept(Accepted),
 }
 
-/// A ClientHello whose sender has proved its address.
+/// A ClientHello to answer: its sender has proved its address, unless cookies are switched off.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Accepted {
     pub(crate) message_seq: u16,
     pub(crate) record_seq: u64,
     pub(crate) body: Vec<u8>,
+    /// Whether a cookie proved the address.
+    pub(crate) validated: bool,
+    /// Bytes of the datagram that completed the hello.
+    pub(crate) received: usize,
 }
 
 /// Where a hello came from, and where the answer goes.
@@ -205,6 +209,8 @@ fn on_hello(
         message_seq: request.message_seq,
         record_seq: request.record.seq(),
         body: body.to_vec(),
+        validated: config.listener.cookies,
+        received: request.allowance,
     }))
 }
 

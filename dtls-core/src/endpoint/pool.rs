@@ -3,11 +3,11 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use crate::wire::handshake::Fragment;
+use crate::{flow::ranges::Holes, wire::handshake::Fragment};
 
 /// Longest address that is kept, in bytes; enough for an IPv6 address, a port and a scope.
 const ADDRESS_LEN: usize = 32;
-/// Missing ranges tracked per hello. Held inline: a list on the heap would grow under a flood.
+/// Missing ranges tracked per hello, in memory allocated with the slot.
 const MAX_HOLES: usize = 8;
 
 /// All slots.
@@ -24,7 +24,7 @@ struct Slot {
     address_len: usize,
     message_seq: u16,
     length: usize,
-    holes: [(usize, usize); MAX_HOLES],
+    holes: Holes,
     data: Box<[u8]>,
 }
 
@@ -61,7 +61,7 @@ impl HelloPool {
         }
         slot.used = clock;
         slot.store(start, fragment.body);
-        if !slot.is_whole() {
+        if !slot.holes.is_empty() {
             return None;
         }
         slot.used = 0;
@@ -84,7 +84,7 @@ impl Slot {
             address_len: 0,
             message_seq: 0,
             length: 0,
-            holes: [(0, 0); MAX_HOLES],
+            holes: Holes::with_capacity(MAX_HOLES),
             data: vec![0; bytes].into_boxed_slice(),
         }
     }
@@ -103,33 +103,19 @@ impl Slot {
         }
         self.message_seq = message_seq;
         self.length = length;
-        self.holes = [(0, 0); MAX_HOLES];
-        if let Some(first) = self.holes.first_mut() {
-            *first = (0, length);
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.holes.iter().all(|(from, to)| from >= to)
+        self.holes.reset(length);
     }
 
     /// Copies `body` in, unless that would leave more holes than can be kept.
     fn store(&mut self, start: usize, body: &[u8]) {
         let end = start.saturating_add(body.len());
-        let mut left = [(0, 0); MAX_HOLES];
-        let mut free = left.iter_mut();
-        for &(from, to) in &self.holes {
-            for piece in [(from, to.min(start)), (from.max(end), to)] {
-                if piece.0 < piece.1 {
-                    let Some(slot) = free.next() else { return };
-                    *slot = piece;
-                }
-            }
+        if self.holes.count_after(start, end) > MAX_HOLES {
+            return;
         }
         let Some(target) = self.data.get_mut(start..end) else { return };
         for (to, from) in target.iter_mut().zip(body) {
             *to = *from;
         }
-        self.holes = left;
+        self.holes.fill(start, end);
     }
 }

@@ -12,11 +12,23 @@ pub(crate) struct Holes {
 impl Holes {
     /// Everything of a message of `length` bytes is missing.
     pub(crate) fn whole(length: usize) -> Self {
-        let mut holes = Vec::new();
+        let mut holes = Self { holes: Vec::new() };
+        holes.reset(length);
+        holes
+    }
+
+    /// Nothing is missing yet, with memory for `capacity` ranges: as long as [`Self::count_after`] stays within it, nothing is
+    /// allocated.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { holes: Vec::with_capacity(capacity) }
+    }
+
+    /// Everything of another message, of `length` bytes, is missing.
+    pub(crate) fn reset(&mut self, length: usize) {
+        self.holes.clear();
         if length > 0 {
-            holes.push((0, length));
+            self.holes.push((0, length));
         }
-        Self { holes }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

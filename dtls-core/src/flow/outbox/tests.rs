@@ -32,8 +32,10 @@ fn transmit(outbox: &mut Outbox, records: &mut RecordLayer, mtu: usize) -> Vec<V
     datagrams
 }
 
-/// (epoch, content type, fragments as (message_seq, offset, length)) of each record.
-fn parse(datagram: &[u8]) -> Vec<(u16, ContentType, Vec<(u16, usize, Vec<u8>)>)> {
+/// Epoch, content type and fragments (message_seq, offset, body) of a record.
+type Parsed = (u16, ContentType, Vec<(u16, usize, Vec<u8>)>);
+
+fn parse(datagram: &[u8]) -> Vec<Parsed> {
     let mut copy = datagram.to_vec();
     let mut rest = &mut copy[..];
     let mut out = vec![];
