@@ -1,6 +1,6 @@
 //! One language for what the network, the clock and the applications do in a run.
 //!
-//! A [`Schedule`] is a list of [`Step`]s, written one a line ([`Schedule::to_string`], [`str::parse`]). It can be drawn
+//! A [`Schedule`] is a list of [`Step`]s, written one a line ([`ToString`], [`str::parse`]). It can be drawn
 //! from a seed ([`Schedule::generate`]), from proptest (with shrinking, feature `proptest`) and from a fuzzer's bytes
 //! (feature `arbitrary`), so that the failing input of any tool becomes a text file that any other replays.
 //!
