@@ -90,3 +90,18 @@ pub trait HmacKey: Send + Sync {
     /// The tag over the concatenation of `parts`.
     fn sign(&self, parts: &[&[u8]]) -> Digest;
 }
+
+/// How the core keeps an HMAC key for long: alone in production, shared between clones of a listener under the model feature.
+#[cfg(not(feature = "__model"))]
+pub(crate) type HmacBox = Box<dyn HmacKey>;
+#[cfg(feature = "__model")]
+pub(crate) type HmacBox = crate::Arc<dyn HmacKey>;
+
+#[cfg(not(feature = "__model"))]
+pub(crate) const fn hmac_box(key: Box<dyn HmacKey>) -> HmacBox {
+    key
+}
+#[cfg(feature = "__model")]
+pub(crate) fn hmac_box(key: Box<dyn HmacKey>) -> HmacBox {
+    key.into()
+}

@@ -17,6 +17,7 @@ pub use prf::Prf;
 pub use secret::Secret;
 
 pub(crate) use aead::{KeyBox, key_box};
+pub(crate) use hash::{HmacBox, hmac_box};
 pub(crate) use kx::{ShareBox, share_box};
 pub(crate) use secret::ct_eq;
 

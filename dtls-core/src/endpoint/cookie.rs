@@ -5,11 +5,10 @@
 //! version (1) | key id (1) | flags (1, zero) | HMAC-SHA-256 truncated to 16
 //! ```
 
-use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{
-    crypto::{Hash, HmacKey, ct_eq},
+    crypto::{Hash, HmacBox, ct_eq, hmac_box},
     error::Error,
     rand::Rng,
     time::Instant,
@@ -25,6 +24,7 @@ const FORMAT: u8 = 1;
 const MAC_LEN: usize = 16;
 
 /// The current secret and the one before it, which stays valid for one more period.
+#[cfg_attr(feature = "__model", derive(Clone))]
 pub(crate) struct CookieSecrets {
     hash: &'static dyn Hash,
     rotation: Duration,
@@ -32,10 +32,11 @@ pub(crate) struct CookieSecrets {
     previous: Option<Keyed>,
 }
 
+#[cfg_attr(feature = "__model", derive(Clone))]
 struct Keyed {
     id: u8,
     since: Instant,
-    key: Box<dyn HmacKey>,
+    key: HmacBox,
 }
 
 impl CookieSecrets {
@@ -45,7 +46,7 @@ impl CookieSecrets {
 
     /// Uses `secret` under `id` from `now` on, so that several servers can accept each other's cookies.
     pub(crate) fn set(&mut self, id: u8, secret: &[u8; COOKIE_SECRET_LEN], now: Instant) {
-        let fresh = Keyed { id, since: now, key: self.hash.hmac(secret) };
+        let fresh = Keyed { id, since: now, key: hmac_box(self.hash.hmac(secret)) };
         self.previous = self.current.replace(fresh);
     }
 

@@ -30,6 +30,7 @@ use crate::{
 ///
 /// Memory is allocated with the listener and does not grow, whatever arrives. What it sends to an address is at most what it
 /// has received from there.
+#[cfg_attr(feature = "__model", derive(Clone))]
 pub struct Listener {
     config: Arc<ServerConfig>,
     secrets: CookieSecrets,
@@ -66,7 +67,7 @@ struct Request<'r> {
     address: &'r [u8],
     message_seq: u16,
     record: RecordNumber,
-    /// Bytes of the datagram, the most that may be sent back.
+    /// Bytes received with this hello, the most that may be sent back.
     allowance: usize,
 }
 
@@ -173,7 +174,9 @@ impl Listener {
             return Err(Discard::PoolDisabled);
         }
         let whole = pool.insert(request.address, fragment).ok_or(Discard::HelloIncomplete)?;
-        on_hello(config, secrets, request, whole.body, out)
+        // The datagram that completes a hello may be tiny; what came before it counts as well.
+        let request = Request { allowance: request.allowance.max(whole.received), ..*request };
+        on_hello(config, secrets, &request, whole.body, out)
     }
 }
 

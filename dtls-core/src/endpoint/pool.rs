@@ -3,7 +3,10 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use crate::{flow::ranges::Holes, wire::handshake::Fragment};
+use crate::{
+    flow::ranges::Holes,
+    wire::handshake::{Fragment, HEADER_LEN},
+};
 
 /// Longest address that is kept, in bytes; enough for an IPv6 address, a port and a scope.
 const ADDRESS_LEN: usize = 32;
@@ -11,12 +14,14 @@ const ADDRESS_LEN: usize = 32;
 const MAX_HOLES: usize = 8;
 
 /// All slots.
+#[cfg_attr(feature = "__model", derive(Clone))]
 pub(super) struct HelloPool {
     slots: Vec<Slot>,
     /// Counts insertions, to find the oldest slot.
     clock: u64,
 }
 
+#[cfg_attr(feature = "__model", derive(Clone))]
 struct Slot {
     /// When the slot was last given to a hello; 0 while it is free.
     used: u64,
@@ -24,6 +29,7 @@ struct Slot {
     address_len: usize,
     message_seq: u16,
     length: usize,
+    received: usize,
     holes: Holes,
     data: Box<[u8]>,
 }
@@ -31,6 +37,8 @@ struct Slot {
 /// A hello that became whole, borrowed from its slot.
 pub(super) struct Whole<'p> {
     pub(super) body: &'p [u8],
+    /// Bytes received for it: its fragments with their headers, repeated ones too.
+    pub(super) received: usize,
 }
 
 impl HelloPool {
@@ -60,12 +68,13 @@ impl HelloPool {
             slot.begin(address, header.message_seq, length);
         }
         slot.used = clock;
+        slot.received = slot.received.saturating_add(HEADER_LEN).saturating_add(fragment.body.len());
         slot.store(start, fragment.body);
         if !slot.holes.is_empty() {
             return None;
         }
         slot.used = 0;
-        Some(Whole { body: slot.data.get(..length)? })
+        Some(Whole { body: slot.data.get(..length)?, received: slot.received })
     }
 
     /// The slot that holds this hello, else a free one, else the oldest.
@@ -84,6 +93,7 @@ impl Slot {
             address_len: 0,
             message_seq: 0,
             length: 0,
+            received: 0,
             holes: Holes::with_capacity(MAX_HOLES),
             data: vec![0; bytes].into_boxed_slice(),
         }
@@ -103,6 +113,7 @@ impl Slot {
         }
         self.message_seq = message_seq;
         self.length = length;
+        self.received = 0;
         self.holes.reset(length);
     }
 
