@@ -106,7 +106,7 @@ pub trait TraceSink: Send + Sync {
 pub(crate) struct Tracer {
     sink: Option<crate::Arc<dyn TraceSink>>,
     #[cfg(feature = "__model")]
-    log: alloc::vec::Vec<TraceEvent>,
+    log: Option<alloc::vec::Vec<TraceEvent>>,
 }
 
 impl Tracer {
@@ -114,7 +114,7 @@ impl Tracer {
         Self {
             sink,
             #[cfg(feature = "__model")]
-            log: alloc::vec::Vec::new(),
+            log: None,
         }
     }
 
@@ -127,12 +127,14 @@ impl Tracer {
             sink.event(&event);
         }
         #[cfg(feature = "__model")]
-        self.log.push(event);
+        if let Some(log) = &mut self.log {
+            log.push(event);
+        }
     }
 
     #[cfg(feature = "__model")]
     pub(crate) fn take(&mut self) -> alloc::vec::Vec<TraceEvent> {
-        core::mem::take(&mut self.log)
+        self.log.replace(alloc::vec::Vec::new()).unwrap_or_default()
     }
 }
 

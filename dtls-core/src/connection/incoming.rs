@@ -197,9 +197,10 @@ impl Connection {
         if !is_last_message || !is_end || sending.outbox.is_empty() || sending.outbox.has_pending() {
             return;
         }
-        // A flight with its own timer is not hurried by copies the network made. The last flight has no timer, but there the
+        // A flight with its own timer is not hurried by copies the network made; the back-off does not count, because a peer
+        // that has sent its flight again has waited as long as it should. The last flight has no timer, but there the
         // repetition is authentic: it is a Finished in a new record.
-        let hurried = now.since(sending.last_sent).saturating_mul(2) < sending.backoff.current();
+        let hurried = now.since(sending.last_sent).saturating_mul(2) < sending.backoff.initial();
         if sending.outbox.delivery() == Delivery::UntilReply && hurried {
             return;
         }

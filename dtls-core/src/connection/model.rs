@@ -19,7 +19,7 @@ impl Connection {
         self.state.name()
     }
 
-    /// The events since the last call.
+    /// The events since the last call. None are kept before the first call.
     pub fn take_trace(&mut self) -> alloc::vec::Vec<TraceEvent> {
         self.trace.take()
     }

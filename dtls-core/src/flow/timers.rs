@@ -85,6 +85,11 @@ impl Backoff {
         self.current
     }
 
+    /// The timeout before any loss.
+    pub(crate) const fn initial(&self) -> Duration {
+        self.initial
+    }
+
     pub(crate) const fn expiries(&self) -> u8 {
         self.expiries
     }
