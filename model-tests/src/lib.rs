@@ -1,11 +1,24 @@
 //! The harness that drives two ends of a DTLS conversation, and the tests that need more than one crate.
 //!
 //! - [`schedule`]: what happens in a run, step by step: text, seeded, shrinkable; shared by every tool
+//! - [`Ends`]: a client, a listener and the server it leads to, with the monitors that watch every run
+//! - [`Pair`]: both ends on the simulated link, in virtual time
+//! - [`Script`]: both ends driven by a schedule
+//! - [`Recipe`]: configurations from few choices
 //! - [`mailbox`]: the datagrams under way when a schedule, not a clock, decides what arrives
 //!
 //! The link in virtual time is the crate `simulated_network`, the provider that panics on misuse `ideal_crypto`.
 
+mod ends;
 pub mod mailbox;
+mod pair;
+mod recipe;
 pub mod schedule;
+mod script;
+
+pub use ends::{End, Ends, Setup};
+pub use pair::Pair;
+pub use recipe::{KEY, Recipe};
+pub use script::Script;
 
 pub use simulated_network::{FailingRng, Prng, Side};

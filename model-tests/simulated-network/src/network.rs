@@ -60,6 +60,7 @@ pub struct Network {
     queue: BinaryHeap<Reverse<(Instant, u64, usize)>>,
     queued: u64,
     sent: Vec<Sent>,
+    arrived: Vec<usize>,
 }
 
 impl Network {
@@ -72,7 +73,7 @@ impl Network {
             novelty: Novelty::default(),
             rng: rng.split(),
         });
-        Self { directions, queue: BinaryHeap::new(), queued: 0, sent: Vec::new() }
+        Self { directions, queue: BinaryHeap::new(), queued: 0, sent: Vec::new(), arrived: Vec::new() }
     }
 
     /// Sets what happens at random to datagrams sent by `from` from now on.
@@ -88,7 +89,7 @@ impl Network {
     /// Takes a datagram that `from` sends `now`.
     pub fn send(&mut self, now: Instant, from: Side, bytes: &[u8]) -> Fate {
         let direction = &mut self.directions[from as usize];
-        let first = direction.novelty.note(bytes);
+        let first = direction.novelty.note(now, bytes);
         let (mut fate, delays) = direction.faults.strike(bytes.len(), &mut direction.rng);
         let planned_loss = first.is_some_and(|k| k < 64 && direction.plan.lose_first >> k & 1 == 1);
         let planned_delay =
@@ -116,12 +117,18 @@ impl Network {
         }
         let Reverse((_, _, number)) = self.queue.pop()?;
         let sent = self.sent.get(number)?;
+        self.arrived.push(number);
         Some(Arrival { to: sent.from.peer(), bytes: sent.bytes.clone(), number })
     }
 
     /// Everything ever sent, lost or not, in the order of sending.
     pub fn sent(&self) -> &[Sent] {
         &self.sent
+    }
+
+    /// The index in [`Self::sent`] of each datagram that has arrived, in the order of arrival.
+    pub fn arrived(&self) -> &[usize] {
+        &self.arrived
     }
 
     /// Lets datagram `number` of [`Self::sent`] arrive (again) after `delay`, whatever became of it. `false` if there is

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use dtls_core::Instant;
+
 const HANDSHAKE: u8 = 22;
 const RECORD_HEADER: usize = 13;
 const HANDSHAKE_HEADER: usize = 12;
@@ -9,20 +11,20 @@ const HANDSHAKE_HEADER: usize = 12;
 /// What one direction has sent so far.
 ///
 /// Reads DTLS 1.2 record headers (RFC 6347 §4.1) and, in epoch 0, fragment headers (§4.2.2). Handshake bytes, a
-/// ChangeCipherSpec of an epoch, and the first protected handshake record of an epoch (Finished) are new once; alerts
-/// and application data are always new.
+/// ChangeCipherSpec, and the protected handshake records of an epoch that are sent at the same instant as the first (the
+/// fragments of Finished), are new once; alerts and application data are always new.
 #[derive(Clone, Debug, Default)]
 pub struct Novelty {
     /// By message_seq, the end of the bytes sent so far; one more than that, so that empty messages count.
     fragments: BTreeMap<u16, usize>,
-    /// By content type and epoch, whether such a record was sent.
-    records: BTreeMap<(u8, u16), ()>,
+    /// By content type and epoch, when such a record was first sent.
+    records: BTreeMap<(u8, u16), Instant>,
     datagrams: usize,
 }
 
 impl Novelty {
-    /// Notes `datagram` as sent; its ordinal among the datagrams that carry anything new, or `None`.
-    pub fn note(&mut self, datagram: &[u8]) -> Option<usize> {
+    /// Notes `datagram` as sent `now`; its ordinal among the datagrams that carry anything new, or `None`.
+    pub fn note(&mut self, now: Instant, datagram: &[u8]) -> Option<usize> {
         let mut rest = datagram;
         let mut new = false;
         while let Some((header, tail)) = rest.split_at_checked(RECORD_HEADER) {
@@ -32,7 +34,7 @@ impl Novelty {
             let (body, next) = tail.split_at(len);
             new |= match (content_type, epoch) {
                 (HANDSHAKE, 0) => self.note_fragments(body),
-                (20 | HANDSHAKE, _) => self.records.insert((content_type, epoch), ()).is_none(),
+                (20 | HANDSHAKE, _) => *self.records.entry((content_type, epoch)).or_insert(now) == now,
                 _ => true,
             };
             rest = next;
@@ -78,23 +80,29 @@ mod tests {
     #[test]
     fn only_bytes_never_sent_are_new() {
         let mut novelty = Novelty::default();
+        let (first, later) = (Instant::START, Instant::from_micros(1));
         let flight =
             [fragment(0, 0, 20), fragment(0, 20, 20), [fragment(1, 0, 0), record(20, 0, &[1])].concat()];
         for (ordinal, datagram) in flight.iter().enumerate() {
-            assert_eq!(novelty.note(datagram), Some(ordinal));
+            assert_eq!(novelty.note(first, datagram), Some(ordinal));
         }
-        assert_eq!(novelty.note(&record(22, 1, &[7; 30])), Some(3), "Finished");
+        assert_eq!(novelty.note(first, &record(22, 1, &[7; 30])), Some(3), "Finished");
+        assert_eq!(novelty.note(first, &record(22, 1, &[8; 30])), Some(4), "and its second fragment");
         for datagram in &flight {
-            assert_eq!(novelty.note(datagram), None);
+            assert_eq!(novelty.note(later, datagram), None);
         }
-        assert_eq!(novelty.note(&fragment(0, 10, 10)), None, "cut smaller");
+        assert_eq!(novelty.note(later, &fragment(0, 10, 10)), None, "cut smaller");
         assert_eq!(
-            novelty.note(&record(22, 1, &[8; 30])),
+            novelty.note(later, &record(22, 1, &[8; 30])),
             None,
             "Finished again, under another record number"
         );
-        assert_eq!(novelty.note(&[fragment(0, 0, 20), fragment(2, 0, 9)].concat()), Some(4), "old and new");
-        assert_eq!(novelty.note(&record(23, 1, b"data")), Some(5));
-        assert_eq!(novelty.note(b"short"), None);
+        assert_eq!(
+            novelty.note(later, &[fragment(0, 0, 20), fragment(2, 0, 9)].concat()),
+            Some(5),
+            "old and new"
+        );
+        assert_eq!(novelty.note(later, &record(23, 1, b"data")), Some(6));
+        assert_eq!(novelty.note(later, b"short"), None);
     }
 }

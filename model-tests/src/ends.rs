@@ -1,0 +1,381 @@
+//! A client, a listener and the server connection it leads to, with the monitors that watch every run.
+//!
+//! Knows no network: whoever drives it decides what arrives and when. Each call checks
+//! - what a connection delivers was sent by the peer's application, and no more often than it was sent;
+//! - with the ideal provider, that delivered bytes came out of a successful `open` ([`World`] has its further rules);
+//! - no (epoch, sequence number) is ever used twice by one end, and no datagram is longer than its buffer;
+//! - whoever waits for its peer in a handshake has a timer, and no timer is left in the past;
+//! - two ends that are connected agree on everything negotiated.
+
+use std::collections::{HashMap, HashSet};
+
+use dtls_core::{
+    Arc, ClientConfig, CloseReason, Connection, Error, Event, Instant, Listener, SendError, ServerConfig,
+    Verdict,
+};
+use ideal_crypto::World;
+use simulated_network::{Prng, Side};
+
+/// The address of the client as the listener sees it.
+const CLIENT_ADDRESS: &[u8] = &[192, 0, 2, 1, 0x16, 0x33];
+/// No end writes more datagrams than this at one moment.
+const BURST: usize = 10_000;
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "plain settings")]
+pub struct Setup {
+    /// The client's configuration.
+    pub client: Arc<ClientConfig>,
+    /// The server's configuration.
+    pub server: Arc<ServerConfig>,
+    /// Where all randomness of both ends comes from.
+    pub seed: u64,
+    /// Bytes of the buffer each end gets for a datagram, by [`Side`]. May be less than the configured MTU.
+    pub room: [usize; 2],
+}
+
+impl Setup {
+    /// Both configurations, seed 0 and room for any datagram.
+    pub const fn new(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> Self {
+        Self { client, server, seed: 0, room: [2048; 2] }
+    }
+}
+
+/// Both ends of a conversation.
+#[derive(Debug)]
+#[cfg_attr(feature = "model", derive(Clone))]
+pub struct Ends {
+    world: World,
+    now: Instant,
+    client: End,
+    server: Option<End>,
+    door: Door,
+    /// Datagrams that were produced and not taken yet.
+    outgoing: Vec<(Side, Vec<u8>)>,
+}
+
+/// One connection and what it did.
+#[derive(Debug)]
+#[cfg_attr(feature = "model", derive(Clone))]
+pub struct End {
+    connection: Connection,
+    rng: Prng,
+    room: usize,
+    numbers: HashSet<(u16, u64)>,
+    sent: HashMap<Vec<u8>, usize>,
+    delivered: Vec<Vec<u8>>,
+    connected: bool,
+    closed: Option<CloseReason>,
+}
+
+/// What stands at the server's address before there is a connection.
+#[derive(Debug)]
+#[cfg_attr(feature = "model", derive(Clone))]
+struct Door {
+    listener: Listener,
+    config: Arc<ServerConfig>,
+    rng: Prng,
+    room: usize,
+    /// Bytes received and sent before the address was validated.
+    received: usize,
+    replied: usize,
+}
+
+impl Ends {
+    /// A client that has just been started, and a listener. The first ClientHello is among [`Self::take_outgoing`].
+    ///
+    /// # Panics
+    /// If the configurations do not even allow a start.
+    pub fn new(setup: &Setup) -> Self {
+        let mut rng = Prng::new(setup.seed);
+        let mut world = World::default();
+        let now = Instant::from_micros(1_000_000);
+        let mut client_rng = rng.split();
+        let client = world
+            .run(|| Connection::client(Arc::clone(&setup.client), now, &mut client_rng))
+            .expect("a client with a working random source starts");
+        let door_rng = rng.split();
+        let listener = Listener::new(Arc::clone(&setup.server)).expect("the provider has SHA-256");
+        let door = Door {
+            listener,
+            config: Arc::clone(&setup.server),
+            rng: door_rng,
+            room: setup.room[1],
+            received: 0,
+            replied: 0,
+        };
+        let client = End::new(client, client_rng, setup.room[0]);
+        let mut ends = Self { world, now, client, server: None, door, outgoing: Vec::new() };
+        ends.settle();
+        ends
+    }
+
+    /// The virtual time.
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Lets time pass until `now`, without firing timers.
+    pub fn set_now(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// One end, if it exists already: the server does after a valid cookie.
+    pub const fn end(&self, side: Side) -> Option<&End> {
+        match side {
+            Side::Client => Some(&self.client),
+            Side::Server => self.server.as_ref(),
+        }
+    }
+
+    /// Whether both ends have completed the handshake.
+    pub fn connected(&self) -> bool {
+        self.client.connected && self.server.as_ref().is_some_and(|server| server.connected)
+    }
+
+    /// Both connections, client first, if the server exists.
+    pub fn into_connections(self) -> Option<[Connection; 2]> {
+        Some([self.client.connection, self.server?.connection])
+    }
+
+    /// The datagrams written since the last call, with their senders.
+    pub fn take_outgoing(&mut self) -> Vec<(Side, Vec<u8>)> {
+        core::mem::take(&mut self.outgoing)
+    }
+
+    /// `bytes` arrive at `to`. A fatal error of the connection is returned and stays in [`End::closed`].
+    pub fn deliver(&mut self, to: Side, bytes: &[u8]) -> Result<(), Error> {
+        let before = self.end(to).map_or(0, |end| end.delivered.len());
+        let Self { world, now, client, server, door, outgoing } = self;
+        let result = match (to, &mut *server) {
+            (Side::Client, _) => world.run(|| client.receive(*now, bytes)),
+            (Side::Server, Some(server)) => world.run(|| server.receive(*now, bytes)),
+            (Side::Server, None) => {
+                *server = world.run(|| door.receive(*now, bytes, outgoing));
+                Ok(())
+            }
+        };
+        self.check_released(to, before);
+        self.settle();
+        result
+    }
+
+    /// The timers that are due fire.
+    pub fn fire(&mut self) {
+        let Self { world, now, client, server, .. } = self;
+        world.run(|| {
+            for end in [Some(client), server.as_mut()].into_iter().flatten() {
+                if end.connection.poll_timeout().is_some_and(|at| at <= *now) {
+                    // A fatal error is sticky and told as an event.
+                    let _told = end.connection.handle_timeout(*now);
+                    let next = end.connection.poll_timeout();
+                    assert!(
+                        next.is_none_or(|at| at > *now),
+                        "a timer is left in the past: {next:?} at {now:?}"
+                    );
+                }
+            }
+        });
+        self.settle();
+    }
+
+    /// When the next timer of either end expires.
+    pub fn next_timer(&self) -> Option<Instant> {
+        Side::BOTH.into_iter().filter_map(|side| self.end(side)?.connection.poll_timeout()).min()
+    }
+
+    /// The application of `side` sends `data`.
+    ///
+    /// # Errors
+    /// What the connection says, for instance before the handshake has completed.
+    pub fn send(&mut self, side: Side, data: &[u8]) -> Result<(), SendError> {
+        let Self { world, client, server, outgoing, .. } = self;
+        let end = match side {
+            Side::Client => client,
+            Side::Server => server.as_mut().ok_or(SendError::NotEstablished)?,
+        };
+        let mut out = vec![0; data.len() + 64];
+        let len = world.run(|| end.connection.send(data, &mut out))?;
+        out.truncate(len);
+        end.note_numbers(&out);
+        *end.sent.entry(data.to_vec()).or_default() += 1;
+        outgoing.push((side, out));
+        self.settle();
+        Ok(())
+    }
+
+    /// The application of `side` closes its connection.
+    pub fn close(&mut self, side: Side) {
+        let Self { world, client, server, .. } = self;
+        let end = match side {
+            Side::Client => Some(client),
+            Side::Server => server.as_mut(),
+        };
+        if let Some(end) = end {
+            world.run(|| end.connection.close());
+        }
+        self.settle();
+    }
+
+    /// Bytes the listener received from, and sent to, the address that was not validated yet.
+    pub const fn before_validation(&self) -> (usize, usize) {
+        (self.door.received, self.door.replied)
+    }
+
+    /// Takes what both connections have to say, and checks what must hold between calls.
+    fn settle(&mut self) {
+        let Self { world, now, client, server, outgoing, .. } = self;
+        for (side, end) in [(Side::Client, Some(client)), (Side::Server, server.as_mut())] {
+            if let Some(end) = end {
+                world.run(|| end.drain(*now, side, outgoing));
+                end.check_waits();
+            }
+        }
+        if self.connected() {
+            self.check_agreement();
+        }
+    }
+
+    /// Checks what was delivered to `to` after the first `before` records.
+    fn check_released(&self, to: Side, before: usize) {
+        let Some(end) = self.end(to) else { return };
+        let peer = self.end(to.peer());
+        for data in &end.delivered[before..] {
+            self.world.assert_released(data);
+            let sent = peer.and_then(|peer| peer.sent.get(data)).copied().unwrap_or(0);
+            let delivered = end.delivered.iter().filter(|other| *other == data).count();
+            assert!(
+                delivered <= sent,
+                "{} bytes sent {sent} times were delivered {delivered} times",
+                data.len()
+            );
+        }
+    }
+
+    fn check_agreement(&self) {
+        let facts = Side::BOTH.map(|side| self.end(side).and_then(|end| end.connection.negotiated()));
+        if let [Some(client), Some(server)] = facts {
+            assert_eq!(client, server, "the ends disagree on what was negotiated");
+        }
+    }
+}
+
+impl End {
+    fn new(connection: Connection, rng: Prng, room: usize) -> Self {
+        Self {
+            connection,
+            rng,
+            room,
+            numbers: HashSet::new(),
+            sent: HashMap::new(),
+            delivered: Vec::new(),
+            connected: false,
+            closed: None,
+        }
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// A hash of everything that decides how the connection will behave.
+    #[cfg(feature = "model")]
+    pub fn fingerprint(&self) -> u64 {
+        use core::hash::Hasher as _;
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.connection.fingerprint(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Every application record delivered so far.
+    pub fn delivered(&self) -> &[Vec<u8>] {
+        &self.delivered
+    }
+
+    /// Whether the handshake has completed here.
+    pub const fn connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Why the connection is over, if it is.
+    pub const fn closed(&self) -> Option<CloseReason> {
+        self.closed
+    }
+
+    fn receive(&mut self, now: Instant, bytes: &[u8]) -> Result<(), Error> {
+        let mut datagram = bytes.to_vec();
+        let mut incoming = self.connection.handle_datagram(now, &mut self.rng, &mut datagram);
+        while let Some(data) = incoming.next_data()? {
+            self.delivered.push(data.bytes.to_vec());
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, now: Instant, side: Side, outgoing: &mut Vec<(Side, Vec<u8>)>) {
+        let mut out = vec![0; self.room];
+        let mut written = 0;
+        while let Some(datagram) = self.connection.poll_transmit(now, &mut out) {
+            let bytes = datagram.to_vec();
+            assert!(!bytes.is_empty(), "an empty datagram");
+            self.note_numbers(&bytes);
+            outgoing.push((side, bytes));
+            written += 1;
+            assert!(written < BURST, "poll_transmit does not end");
+        }
+        while let Some(event) = self.connection.poll_event() {
+            assert_eq!(self.closed, None, "{event:?} after the end");
+            match event {
+                Event::Connected => {
+                    assert!(!self.connected, "connected twice");
+                    self.connected = true;
+                }
+                Event::Closed(reason) => self.closed = Some(reason),
+                _ => {}
+            }
+        }
+    }
+
+    /// No record number is used twice (RFC 6347 §4.1).
+    fn note_numbers(&mut self, datagram: &[u8]) {
+        let mut rest = datagram;
+        while let Some((header, tail)) = rest.split_at_checked(13) {
+            let epoch = u16::from_be_bytes([header[3], header[4]]);
+            let seq = header[5..11].iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+            assert!(self.numbers.insert((epoch, seq)), "record number {epoch}/{seq} is used twice");
+            let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+            rest = &tail[len..];
+        }
+        assert!(rest.is_empty(), "a datagram ends within a record");
+    }
+
+    fn check_waits(&self) {
+        let waits = !self.connected && self.closed.is_none();
+        assert!(!waits || self.connection.poll_timeout().is_some(), "an end waits without a timer");
+    }
+}
+
+impl Door {
+    fn receive(&mut self, now: Instant, bytes: &[u8], outgoing: &mut Vec<(Side, Vec<u8>)>) -> Option<End> {
+        let mut out = [0; 2048];
+        self.received += bytes.len();
+        match self.listener.handle(now, &mut self.rng, CLIENT_ADDRESS, &mut bytes.to_vec(), &mut out) {
+            Verdict::Reply(reply) => {
+                self.replied += reply.len();
+                assert!(
+                    self.replied <= self.received,
+                    "more bytes out than in before the address was validated"
+                );
+                outgoing.push((Side::Server, reply.to_vec()));
+                None
+            }
+            Verdict::Accept(accepted) => {
+                let mut rng = self.rng.split();
+                let server = Connection::server(Arc::clone(&self.config), &accepted, now, &mut rng);
+                Some(End::new(server, rng, self.room))
+            }
+            _ => None,
+        }
+    }
+}

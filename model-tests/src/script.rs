@@ -1,0 +1,94 @@
+//! Both ends driven by a schedule: what arrives, and when, is what the steps say.
+
+use dtls_core::Instant;
+use simulated_network::Side;
+
+use crate::{
+    ends::{Ends, Setup},
+    mailbox::Mailbox,
+    schedule::{Schedule, Step},
+};
+
+/// Ends, the datagrams between them, and nothing that happens by itself.
+#[derive(Debug)]
+#[cfg_attr(feature = "model", derive(Clone))]
+pub struct Script {
+    /// The two ends.
+    pub ends: Ends,
+    /// What is under way.
+    pub mailbox: Mailbox,
+    messages: u16,
+}
+
+impl Script {
+    /// Both ends, just started; the first ClientHello is live.
+    pub fn new(setup: &Setup) -> Self {
+        let mut script = Self { ends: Ends::new(setup), mailbox: Mailbox::default(), messages: 0 };
+        script.post();
+        script
+    }
+
+    /// Lets every step happen in turn.
+    pub fn play(&mut self, schedule: &Schedule) {
+        schedule.0.iter().for_each(|step| self.apply(step));
+    }
+
+    /// Lets one step happen. Timers that are due by it fire.
+    pub fn apply(&mut self, step: &Step) {
+        if let Some(letter) = self.mailbox.apply(step, self.ends.now()) {
+            // A fatal error stays with the end, where the test finds it.
+            let _told = self.ends.deliver(letter.to, &letter.bytes);
+        }
+        match step {
+            Step::NextTimer => self.next_timer(),
+            Step::Advance(micros) => {
+                self.pass(Instant::from_micros(self.ends.now().as_micros() + u64::from(*micros)));
+            }
+            Step::Send(side, len) => {
+                self.messages = self.messages.wrapping_add(1);
+                let data: Vec<u8> =
+                    self.messages.to_be_bytes().into_iter().cycle().take(usize::from(*len)).collect();
+                // Before the handshake has completed, and after the end, nothing can be sent.
+                let _refused = self.ends.send(*side, &data);
+            }
+            Step::Close(side) => self.ends.close(*side),
+            _ => {}
+        }
+        self.post();
+    }
+
+    /// Delivers everything in order, and lets timers fire when nothing is left, until both ends are connected or one
+    /// is over. Bounded by `rounds`.
+    pub fn finish(&mut self, rounds: usize) {
+        for _ in 0..rounds {
+            let over = Side::BOTH
+                .into_iter()
+                .filter_map(|side| self.ends.end(side))
+                .any(|end| end.closed().is_some());
+            if self.ends.connected() || over {
+                return;
+            }
+            let idle = self.mailbox.live().is_empty();
+            self.apply(if idle { &Step::NextTimer } else { &Step::Deliver(0) });
+        }
+    }
+
+    fn next_timer(&mut self) {
+        let next = [self.ends.next_timer(), self.mailbox.next_wake()].into_iter().flatten().min();
+        if let Some(next) = next {
+            self.pass(next);
+        }
+    }
+
+    fn pass(&mut self, now: Instant) {
+        self.ends.set_now(now);
+        self.mailbox.wake(now);
+        self.ends.fire();
+    }
+
+    fn post(&mut self) {
+        for (from, bytes) in self.ends.take_outgoing() {
+            self.mailbox.send(from, &bytes);
+        }
+    }
+}
