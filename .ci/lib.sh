@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-CACHE=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/dtls-ci
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dtls-ci
 
 # The crates that are published; everything else is test or tooling. Ends up one name a line.
 publishable() {

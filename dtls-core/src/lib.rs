@@ -120,6 +120,8 @@ mod error;
 mod event;
 mod flow;
 mod handshake;
+#[cfg(feature = "__model")]
+pub mod internals;
 mod rand;
 mod record;
 mod schedule;
@@ -133,8 +135,6 @@ pub use config::{
     ClientConfig, ClientPsk, ClientWantsAuth, ConfigBuilder, KeyLog, Limits, ListenerLimits, MAX_PSK_LEN,
     MIN_MTU, ServerConfig, ServerPsk, ServerWantsAuth,
 };
-#[cfg(feature = "__model")]
-pub use connection::StateKind;
 pub use connection::{ApplicationData, Connection, Incoming};
 pub use endpoint::{
     cookie::COOKIE_SECRET_LEN,

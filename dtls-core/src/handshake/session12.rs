@@ -71,7 +71,7 @@ impl Hellos {
         if let Some(log) = &settings.key_log {
             log.log("CLIENT_RANDOM", &self.randoms.client, master.as_bytes());
         }
-        let keys = traffic_keys(&settings.provider, self.suite, &master.prf(hash), &self.randoms)?;
+        let keys = traffic_keys(&settings.provider, self.suite.aead, &master.prf(hash), &self.randoms)?;
         let (read, write) = match role {
             Role::Client => (keys.server_write, keys.client_write),
             Role::Server => (keys.client_write, keys.server_write),

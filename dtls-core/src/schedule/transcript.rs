@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "__model", derive(Hash))]
 pub(crate) struct Buffered {
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Buffered {

@@ -6,7 +6,6 @@ use zeroize::Zeroizing;
 
 use crate::{
     crypto::{AeadAlgorithm, CryptoError, Digest, NONCE_LEN, Prf, Provider, Secret, ct_eq, key_box},
-    handshake::suites::Suite12,
     record::protect::{Aead12, Nonce12, Protection},
 };
 
@@ -79,6 +78,12 @@ impl MasterSecret {
         }))
     }
 
+    /// One that is known already.
+    #[cfg(feature = "__model")]
+    pub(crate) fn from_bytes(bytes: &[u8; 48]) -> Self {
+        Self(Secret::generate(|out| *out = *bytes))
+    }
+
     pub(crate) const fn as_bytes(&self) -> &[u8; 48] {
         self.0.as_bytes()
     }
@@ -116,12 +121,12 @@ pub(crate) struct TrafficKeys {
 /// [`CryptoError`] if the provider lacks the AEAD or refuses the key.
 pub(crate) fn traffic_keys(
     provider: &Provider,
-    suite: &Suite12,
+    aead: AeadAlgorithm,
     prf: &Prf,
     randoms: &Randoms,
 ) -> Result<TrafficKeys, CryptoError> {
-    let iv_len = iv_len(suite.aead);
-    let key_len = suite.aead.key_len();
+    let iv_len = iv_len(aead);
+    let key_len = aead.key_len();
     let mut block = Zeroizing::new([0u8; MAX_KEY_BLOCK]);
     let total = key_len.saturating_add(iv_len).saturating_mul(2);
     let block = block.get_mut(..total).ok_or(CryptoError)?;
@@ -130,8 +135,8 @@ pub(crate) fn traffic_keys(
     let (server_key, rest) = rest.split_at_checked(key_len).ok_or(CryptoError)?;
     let (client_iv, server_iv) = rest.split_at_checked(iv_len).ok_or(CryptoError)?;
     Ok(TrafficKeys {
-        client_write: protection(provider, suite.aead, client_key, client_iv)?,
-        server_write: protection(provider, suite.aead, server_key, server_iv)?,
+        client_write: protection(provider, aead, client_key, client_iv)?,
+        server_write: protection(provider, aead, server_key, server_iv)?,
     })
 }
 
