@@ -4,11 +4,16 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dtls-ci
 
-# The crates that are published; everything else is test or tooling. Ends up one name a line.
+# The manifests of the workspace's crates, relative to the root; projects outside of it are left out.
+manifests() {
+    git -C "$ROOT" ls-files --cached --others --exclude-standard -- '*/Cargo.toml' | grep -vE '^(fuzz|examples|\.ci)/'
+}
+
+# The crates that are published; everything else is test or tooling. One name a line.
 publishable() {
     local manifest
-    for manifest in "$ROOT"/*/Cargo.toml; do
-        grep -q '^publish = false' "$manifest" || sed -n 's/^name = "\(.*\)"/\1/p' "$manifest" | head -1
+    for manifest in $(manifests); do
+        grep -q '^publish = false' "$ROOT/$manifest" || sed -n 's/^name = "\(.*\)"/\1/p' "$ROOT/$manifest" | head -1
     done
 }
 
