@@ -1,11 +1,14 @@
 //! Both ends driven by a schedule: what arrives, and when, is what the steps say.
+//!
+//! With the feature `model` it also checks that records which cannot be authentic change nothing: those of a protected
+//! epoch that the peer never sent, and unprotected ones once protected ones are read.
 
 use dtls_core::Instant;
 use simulated_network::Side;
 
 use crate::{
     ends::{Ends, Setup},
-    mailbox::Mailbox,
+    mailbox::{Letter, Mailbox},
     schedule::{Schedule, Step},
 };
 
@@ -36,8 +39,7 @@ impl Script {
     /// Lets one step happen. Timers that are due by it fire.
     pub fn apply(&mut self, step: &Step) {
         if let Some(letter) = self.mailbox.apply(step, self.ends.now()) {
-            // A fatal error stays with the end, where the test finds it.
-            let _told = self.ends.deliver(letter.to, &letter.bytes);
+            self.deliver(&letter);
         }
         match step {
             Step::NextTimer => self.next_timer(),
@@ -73,6 +75,33 @@ impl Script {
         }
     }
 
+    fn deliver(&mut self, letter: &Letter) {
+        #[cfg(feature = "model")]
+        let before =
+            self.cannot_matter(letter).then(|| self.ends.end(letter.to).map(crate::End::fingerprint));
+        // A fatal error stays with the end, where the test finds it.
+        let _told = self.ends.deliver(letter.to, &letter.bytes);
+        #[cfg(feature = "model")]
+        if let Some(before) = before {
+            let after = self.ends.end(letter.to).map(crate::End::fingerprint);
+            assert_eq!(after, before, "a record that is not authentic had an effect: {:02x?}", letter.bytes);
+        }
+    }
+
+    /// Whether every record of the datagram is one that its receiver must take for noise.
+    #[cfg(feature = "model")]
+    fn cannot_matter(&self, letter: &Letter) -> bool {
+        let Some(end) = self.ends.end(letter.to) else { return false };
+        let reads = end.connection().read_epoch();
+        let noise = |record: &[u8]| {
+            let protected = record[3..5] != [0, 0];
+            let sent = || self.mailbox.sent().iter().filter(|sent| sent.to == letter.to);
+            let genuine = || sent().any(|sent| records(&sent.bytes).any(|genuine| genuine == record));
+            if protected { !genuine() } else { reads > 0 }
+        };
+        records(&letter.bytes).all(noise)
+    }
+
     fn next_timer(&mut self) {
         let next = [self.ends.next_timer(), self.mailbox.next_wake()].into_iter().flatten().min();
         if let Some(next) = next {
@@ -91,4 +120,16 @@ impl Script {
             self.mailbox.send(from, &bytes);
         }
     }
+}
+
+/// The records of a datagram with their headers, up to the first that is cut off.
+#[cfg(feature = "model")]
+fn records(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = datagram;
+    core::iter::from_fn(move || {
+        let len = usize::from(u16::from_be_bytes([*rest.get(11)?, *rest.get(12)?]));
+        let (record, tail) = rest.split_at_checked(13 + len)?;
+        rest = tail;
+        Some(record)
+    })
 }
