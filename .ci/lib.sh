@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dtls-ci
+CACHE=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/dtls-ci
 
 # The manifests of the workspace's crates, relative to the root; projects outside of it are left out.
 manifests() {

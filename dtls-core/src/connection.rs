@@ -11,6 +11,8 @@ use alloc::{boxed::Box, collections::VecDeque};
 use core::ops::Range;
 
 pub use incoming::{ApplicationData, Incoming};
+#[cfg(feature = "__model")]
+pub use model::StateKind;
 
 use crate::{
     Arc,

@@ -135,6 +135,8 @@ pub use config::{
     ClientConfig, ClientPsk, ClientWantsAuth, ConfigBuilder, KeyLog, Limits, ListenerLimits, MAX_PSK_LEN,
     MIN_MTU, ServerConfig, ServerPsk, ServerWantsAuth,
 };
+#[cfg(feature = "__model")]
+pub use connection::StateKind;
 pub use connection::{ApplicationData, Connection, Incoming};
 pub use endpoint::{
     cookie::COOKIE_SECRET_LEN,

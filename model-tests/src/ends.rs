@@ -10,8 +10,8 @@
 use std::collections::{HashMap, HashSet};
 
 use dtls_core::{
-    Arc, ClientConfig, CloseReason, Connection, Error, Event, Instant, Listener, SendError, ServerConfig,
-    Verdict,
+    ApiMisuse, Arc, ClientConfig, CloseReason, Connection, Error, Event, Instant, Listener, SendError,
+    ServerConfig, Verdict,
 };
 use ideal_crypto::World;
 use simulated_network::{Prng, Side};
@@ -190,32 +190,69 @@ impl Ends {
     /// # Errors
     /// What the connection says, for instance before the handshake has completed.
     pub fn send(&mut self, side: Side, data: &[u8]) -> Result<(), SendError> {
-        let Self { world, client, server, outgoing, .. } = self;
-        let end = match side {
-            Side::Client => client,
-            Side::Server => server.as_mut().ok_or(SendError::NotEstablished)?,
-        };
         let mut out = vec![0; data.len() + 64];
-        let len = world.run(|| end.connection.send(data, &mut out))?;
-        out.truncate(len);
-        end.note_numbers(&out);
-        *end.sent.entry(data.to_vec()).or_default() += 1;
-        outgoing.push((side, out));
+        let sent = self.with(side, |end| {
+            let len = end.connection.send(data, &mut out)?;
+            end.note_numbers(&out[..len]);
+            *end.sent.entry(data.to_vec()).or_default() += 1;
+            Ok(len)
+        });
+        out.truncate(sent.unwrap_or(Err(SendError::NotEstablished))?);
+        self.outgoing.push((side, out));
         self.settle();
         Ok(())
     }
 
     /// The application of `side` closes its connection.
     pub fn close(&mut self, side: Side) {
+        self.with(side, |end| end.connection.close());
+        self.settle();
+    }
+
+    /// The application of the server has found the key its connection asked for, or that there is none.
+    ///
+    /// # Errors
+    /// What the connection says if it did not ask.
+    pub fn provide_psk(&mut self, psk: Option<&[u8]>) -> Result<(), ApiMisuse> {
+        let answered = self.with(Side::Server, |end| end.connection.provide_psk(&mut end.rng, psk));
+        self.settle();
+        answered.unwrap_or(Err(ApiMisuse::NoPskWanted))
+    }
+
+    /// What happened inside the connection of `side` since the last call; nothing is kept before the first.
+    #[cfg(feature = "model")]
+    pub fn take_trace(&mut self, side: Side) -> Vec<dtls_core::TraceEvent> {
+        self.with(side, |end| end.connection.take_trace()).unwrap_or_default()
+    }
+
+    /// A record of any content that only `side` could have made, or `None` if it has no keys for `epoch`.
+    #[cfg(feature = "model")]
+    pub fn forge(
+        &mut self,
+        side: Side,
+        epoch: u16,
+        content: dtls_core::ContentType,
+        body: &[u8],
+    ) -> Option<Vec<u8>> {
+        let mut out = vec![0; body.len() + 64];
+        let len = self.with(side, |end| {
+            if content == dtls_core::ContentType::APPLICATION_DATA {
+                *end.sent.entry(body.to_vec()).or_default() += 1;
+            }
+            end.connection.forge(epoch, content, body, &mut out)
+        })??;
+        out.truncate(len);
+        Some(out)
+    }
+
+    /// Lets `f` use one end in its world.
+    fn with<T>(&mut self, side: Side, f: impl FnOnce(&mut End) -> T) -> Option<T> {
         let Self { world, client, server, .. } = self;
         let end = match side {
-            Side::Client => Some(client),
-            Side::Server => server.as_mut(),
+            Side::Client => client,
+            Side::Server => server.as_mut()?,
         };
-        if let Some(end) = end {
-            world.run(|| end.connection.close());
-        }
-        self.settle();
+        Some(world.run(|| f(end)))
     }
 
     /// Bytes the listener received from, and sent to, the address that was not validated yet.

@@ -3,7 +3,44 @@
 use core::hash::{Hash, Hasher};
 
 use super::{Connection, Side};
-use crate::trace::TraceEvent;
+use crate::{handshake::State, trace::TraceEvent, wire::enums::ContentType};
+
+/// Declares the kinds of states and the list of all of them.
+macro_rules! state_kinds {
+    ($($kind:ident),* $(,)?) => {
+        /// The states a connection can be in, for tests that must cover each.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[allow(missing_docs, reason = "named after the states")]
+        #[allow(clippy::exhaustive_enums, reason = "a test that forgets a new state must not compile")]
+        pub enum StateKind { $($kind,)* }
+
+        impl StateKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+        }
+
+        impl State {
+            const fn kind(&self) -> StateKind {
+                match self {
+                    $(Self::$kind { .. } => StateKind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+state_kinds! {
+    ExpectServerHello,
+    ExpectKeyExchange12,
+    ClientExpectFinished12,
+    ExpectClientHello,
+    ExpectClientKeyExchange12,
+    AwaitPsk12,
+    ServerExpectFinished12,
+    Established,
+    Closed,
+    Failed,
+}
 
 impl Connection {
     /// Hashes everything that decides how this connection will behave; statistics and the trace are left out.
@@ -14,6 +51,11 @@ impl Connection {
         (records, state, handshake, events, alerts, allowance, mtu).hash(hasher);
     }
 
+    /// The kind of the state.
+    pub const fn state_kind(&self) -> StateKind {
+        self.state.kind()
+    }
+
     /// The name of the state.
     pub const fn state_name(&self) -> &'static str {
         self.state.name()
@@ -22,6 +64,24 @@ impl Connection {
     /// The events since the last call. None are kept before the first call.
     pub fn take_trace(&mut self) -> alloc::vec::Vec<TraceEvent> {
         self.trace.take()
+    }
+
+    /// The message_seq of the handshake message that is taken next, as long as any is.
+    pub fn next_message_seq(&self) -> Option<u16> {
+        self.handshake.as_ref().map(|handshake| handshake.inbox.next_seq())
+    }
+
+    /// Writes a record of any content to the front of `out`, as if this end had sent it, and returns its length; `None` if
+    /// there are no such keys or no room.
+    pub fn forge(&mut self, epoch: u16, content: ContentType, body: &[u8], out: &mut [u8]) -> Option<usize> {
+        self.records.plaintext_room(epoch, out.len()).filter(|room| *room >= body.len())?;
+        let sealed = self.records.seal_with(epoch, content, out, |to| {
+            for (to, from) in to.iter_mut().zip(body) {
+                *to = *from;
+            }
+            body.len()
+        });
+        sealed.ok().map(|record| record.len)
     }
 
     /// The epoch of records that are read now.

@@ -1,0 +1,324 @@
+//! Every state × every kind of input × every epoch, against a reviewed snapshot.
+//!
+//! A change of behaviour shows as a change of `matrix.txt`. `UPDATE_SNAPSHOTS=1 cargo test -p model-tests --test matrix`
+//! writes it anew; the reviewer reads the difference.
+
+use core::{fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, path::Path};
+
+use dtls_core::{CipherSuite, ContentType, HandshakeType, StateKind, TraceEvent, crypto::Provider};
+use model_tests::{
+    Ends, KEY, Recipe, Script, Side,
+    schedule::{Forgery, Step},
+};
+
+const PROVIDER: Provider = ideal_crypto::PROVIDER;
+const PSK: CipherSuite = CipherSuite::TLS_PSK_WITH_AES_128_CCM_8;
+const ECDHE: CipherSuite = CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256;
+
+/// A way to a state, and what is there besides the state's name.
+struct Row {
+    about: &'static str,
+    /// Who is in the state.
+    side: Side,
+    script: Script,
+}
+
+/// Every way to be in a state of this kind that differs in what it takes. A new state does not compile without its rows.
+fn rows(kind: StateKind) -> Vec<Row> {
+    use Side::{Client, Server};
+    let client = |about, suite, until: fn(&Script) -> bool| row(about, Client, suite, until);
+    let server = |about, suite, until: fn(&Script) -> bool| row(about, Server, suite, until);
+    match kind {
+        StateKind::ExpectServerHello => vec![
+            client("the first hello was sent", PSK, |_| true),
+            client("the hello with the cookie was sent", PSK, |script| seq(script, Client) == Some(1)),
+        ],
+        StateKind::ExpectKeyExchange12 => vec![
+            client("PSK, nothing yet", PSK, |script| seq(script, Client) == Some(2)),
+            client("ECDHE_PSK, nothing yet", ECDHE, |script| seq(script, Client) == Some(2)),
+            client("ECDHE_PSK, after ServerKeyExchange", ECDHE, |script| seq(script, Client) == Some(3)),
+        ],
+        StateKind::ClientExpectFinished12 => vec![
+            client("before ChangeCipherSpec", PSK, |script| is(script, Server, StateKind::Established)),
+            client("after ChangeCipherSpec", PSK, |script| read_epoch(script, Client) == Some(1)),
+        ],
+        // Only inside Connection::server, which takes the hello that the listener accepted.
+        StateKind::ExpectClientHello => vec![],
+        StateKind::ExpectClientKeyExchange12 => vec![
+            server("PSK", PSK, |script| is(script, Server, StateKind::ExpectClientKeyExchange12)),
+            server("ECDHE_PSK", ECDHE, |script| is(script, Server, StateKind::ExpectClientKeyExchange12)),
+        ],
+        StateKind::AwaitPsk12 => vec![await_psk()],
+        StateKind::ServerExpectFinished12 => vec![
+            server("before ChangeCipherSpec", PSK, |script| {
+                is(script, Server, StateKind::ServerExpectFinished12)
+            }),
+            server("after ChangeCipherSpec", PSK, |script| read_epoch(script, Server) == Some(1)),
+        ],
+        StateKind::Established => vec![
+            client("client", PSK, |script| script.ends.connected()),
+            server("server that keeps its last flight", PSK, |script| script.ends.connected()),
+            server_after_last_flight(),
+        ],
+        StateKind::Closed => vec![closed()],
+        StateKind::Failed => vec![failed()],
+    }
+}
+
+fn row(about: &'static str, side: Side, suite: CipherSuite, until: fn(&Script) -> bool) -> Row {
+    let mut script = Script::new(&Recipe { suites: vec![suite], ..Recipe::new(PROVIDER) }.setup());
+    deliver_until(&mut script, until);
+    Row { about, side, script }
+}
+
+fn await_psk() -> Row {
+    let mut script = Script::new(&Recipe { deferred: true, ..Recipe::new(PROVIDER) }.setup());
+    deliver_until(&mut script, |script| is(script, Side::Server, StateKind::AwaitPsk12));
+    Row { about: "the key was asked for", side: Side::Server, script }
+}
+
+fn server_after_last_flight() -> Row {
+    let mut row =
+        row("server whose last flight is forgotten", Side::Server, PSK, |script| script.ends.connected());
+    row.script.apply(&Step::Advance(Duration::from_secs(240).as_micros() as u32));
+    assert!(!row.script.ends.end(Side::Server).unwrap().connection().holds_handshake());
+    row
+}
+
+fn closed() -> Row {
+    let mut row = row("closed here", Side::Server, PSK, |script| script.ends.connected());
+    row.script.apply(&Step::Close(Side::Server));
+    row
+}
+
+fn failed() -> Row {
+    let mut row = row("by an unexpected message", Side::Server, PSK, |script| {
+        is(script, Side::Server, StateKind::ServerExpectFinished12)
+            && read_epoch(script, Side::Server) == Some(1)
+    });
+    let seq = seq(&row.script, Side::Server).unwrap() as u8;
+    let wrong = [2, 0, 0, 0, 0, seq, 0, 0, 0, 0, 0, 0];
+    let record = row.script.ends.forge(Side::Client, 1, ContentType::HANDSHAKE, &wrong).unwrap();
+    assert!(row.script.ends.deliver(Side::Server, &record).is_err());
+    row
+}
+
+/// Delivers in order, record by record, until `done`.
+fn deliver_until(script: &mut Script, done: impl Fn(&Script) -> bool) {
+    for _ in 0..100 {
+        if done(script) {
+            return;
+        }
+        script.apply(&Step::Split(0, 1));
+        script.apply(&Step::Deliver(0));
+    }
+    panic!("the state was not reached");
+}
+
+fn seq(script: &Script, side: Side) -> Option<u16> {
+    script.ends.end(side)?.connection().next_message_seq()
+}
+
+fn read_epoch(script: &Script, side: Side) -> Option<u16> {
+    script.ends.end(side).map(|end| end.connection().read_epoch())
+}
+
+fn is(script: &Script, side: Side, kind: StateKind) -> bool {
+    script.ends.end(side).is_some_and(|end| end.connection().state_kind() == kind)
+}
+
+/// What can arrive, with the name it has in the snapshot.
+fn inputs(row: &Row) -> Vec<(String, ContentType, Vec<u8>)> {
+    // The run goes on in a copy, so that each message has the body it really has there, if it occurs at all.
+    let mut whole = row.script.clone();
+    whole.finish(100);
+    let genuine = genuine_bodies(&whole);
+    let seq = seq(&row.script, row.side).unwrap_or(100);
+    let mut inputs = Vec::new();
+    for typ in (0..=u8::MAX).map(HandshakeType) {
+        // All that have a name, and one that nobody knows.
+        if let Some(name) = typ.name().or_else(|| (typ.0 == 99).then_some("handshake type 99")) {
+            let body = genuine.get(&typ.0).cloned().unwrap_or_else(|| invented_body(typ));
+            let [_, _, hi, lo] = (body.len() as u32).to_be_bytes();
+            let [seq_hi, seq_lo] = seq.to_be_bytes();
+            let header = [typ.0, 0, hi, lo, seq_hi, seq_lo, 0, 0, 0, 0, hi, lo];
+            inputs.push((name.to_owned(), ContentType::HANDSHAKE, [&header[..], &body].concat()));
+        }
+    }
+    inputs.push(("ChangeCipherSpec".to_owned(), ContentType::CHANGE_CIPHER_SPEC, vec![1]));
+    for (name, level, description) in
+        [("fatal alert", 2, 40), ("warning alert", 1, 90), ("close_notify", 1, 0), ("malformed alert", 3, 40)]
+    {
+        inputs.push((name.to_owned(), ContentType::ALERT, vec![level, description]));
+    }
+    inputs.push(("application data".to_owned(), ContentType::APPLICATION_DATA, b"reading".to_vec()));
+    inputs.push(("content type 99".to_owned(), ContentType(99), vec![0]));
+    inputs
+}
+
+/// The body of each plaintext handshake message either end has sent so far.
+fn genuine_bodies(script: &Script) -> BTreeMap<u8, Vec<u8>> {
+    let mut bodies = BTreeMap::new();
+    for letter in script.mailbox.sent() {
+        let mut rest = &letter.bytes[..];
+        while let Some((header, tail)) = rest.split_at_checked(13) {
+            let (record, next) = tail.split_at(usize::from(u16::from_be_bytes([header[11], header[12]])));
+            if let (22, 0, [typ, _, _, _, _, _, _, _, _, _, _, _, body @ ..]) = (header[0], header[4], record)
+            {
+                bodies.insert(*typ, body.to_vec());
+            }
+            rest = next;
+        }
+    }
+    bodies
+}
+
+/// Something well-formed for messages that the run has not shown yet; empty for those this library has no codec for.
+fn invented_body(typ: HandshakeType) -> Vec<u8> {
+    match typ {
+        HandshakeType::HELLO_VERIFY_REQUEST => vec![0xfe, 0xff, 2, 7, 7],
+        HandshakeType::SERVER_HELLO => {
+            [&[0xfe, 0xfd][..], &[5; 32], &[0, 0xc0, 0xa8, 0, 0, 4, 0, 23, 0, 0]].concat()
+        }
+        HandshakeType::SERVER_KEY_EXCHANGE => vec![0, 1, b'h'],
+        HandshakeType::CLIENT_KEY_EXCHANGE => vec![0, 1, b'i'],
+        HandshakeType::FINISHED => vec![0; 12],
+        _ => Vec::new(),
+    }
+}
+
+/// What one record does to the end that receives it.
+fn outcome(row: &Row, epoch: u16, content: ContentType, body: &[u8]) -> String {
+    let mut ends = row.script.ends.clone();
+    let from = row.side.peer();
+    let plain =
+        || Forgery { to: row.side, content_type: content.0, epoch, sequence: 1 << 20, body: body.to_vec() };
+    // Epoch 0 can be forged by anybody; what the peer has no keys for can only be forged badly.
+    let record = (epoch > 0).then(|| ends.forge(from, epoch, content, body)).flatten();
+    let record = record.unwrap_or_else(|| plain().datagram());
+    describe(&mut ends, row.side, &record)
+}
+
+/// Delivers `record` and says what it did.
+fn describe(ends: &mut Ends, side: Side, record: &[u8]) -> String {
+    let state = |ends: &Ends| ends.end(side).map(|end| end.connection().state_name()).unwrap_or("none");
+    let before = (state(ends), ends.end(side).map(model_tests::End::fingerprint));
+    ends.take_trace(side);
+    let result = ends.deliver(side, record);
+    let mut said = Vec::new();
+    if state(ends) != before.0 {
+        said.push(format!("goes to \"{}\"", state(ends)));
+    }
+    for event in ends.take_trace(side) {
+        match event {
+            TraceEvent::Discarded { reason, .. } => said.push(format!("drops it, {reason:?}")),
+            TraceEvent::Failed { error } => said.push(format!("{error:?}")),
+            TraceEvent::AlertSent { description } => said.push(format!("sends alert {description:?}")),
+            TraceEvent::Delivered { .. } => said.push("delivers it".to_owned()),
+            TraceEvent::RetransmitOnRequest => said.push("sends its flight again".to_owned()),
+            TraceEvent::MessageProcessed { .. } => said.push("takes the message".to_owned()),
+            TraceEvent::ReadEpoch { epoch } => said.push(format!("reads epoch {epoch}")),
+            _ => {}
+        }
+    }
+    if said.is_empty() {
+        said.push(match result {
+            Err(error) => format!("says again {error:?}"),
+            Ok(()) => "takes note".to_owned(),
+        });
+    }
+    let changed = ends.end(side).map(model_tests::End::fingerprint) != before.1;
+    if !changed {
+        said.push("unchanged".to_owned());
+    }
+    said.join("; ")
+}
+
+/// The whole matrix as text: for each row and epoch the outcomes, and which inputs have them.
+fn matrix() -> String {
+    let mut text = String::new();
+    for kind in StateKind::ALL {
+        for row in rows(*kind) {
+            let end = row.script.ends.end(row.side).unwrap();
+            assert_eq!(end.connection().state_kind(), *kind, "{}", row.about);
+            let reads = end.connection().read_epoch();
+            writeln!(text, "{kind:?}: {} (reads epoch {reads})", row.about).unwrap();
+            for (name, epoch) in
+                [("old", reads.checked_sub(1)), ("current", Some(reads)), ("next", Some(reads + 1))]
+            {
+                let Some(epoch) = epoch else { continue };
+                let mut outcomes: Vec<(String, Vec<String>)> = Vec::new();
+                for (input, content, body) in inputs(&row) {
+                    let outcome = outcome(&row, epoch, content, &body);
+                    match outcomes.iter_mut().find(|(known, _)| *known == outcome) {
+                        Some((_, inputs)) => inputs.push(input),
+                        None => outcomes.push((outcome, vec![input])),
+                    }
+                }
+                writeln!(text, "  {name} epoch").unwrap();
+                let all: Vec<String> = inputs(&row).into_iter().map(|(name, ..)| name).collect();
+                for (outcome, inputs) in outcomes {
+                    writeln!(text, "    {outcome}\n      <- {}", list(&inputs, &all)).unwrap();
+                }
+            }
+            if let Some(outcome) = honest_next(&row) {
+                writeln!(text, "  next record of the honest peer\n    {outcome}").unwrap();
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// `some` of `all`, in few words.
+fn list(some: &[String], all: &[String]) -> String {
+    let rest: Vec<&str> = all.iter().filter(|name| !some.contains(name)).map(String::as_str).collect();
+    match rest.len() {
+        0 => "everything".to_owned(),
+        n if n < some.len() => format!("everything but {}", rest.join(", ")),
+        _ => some.join(", "),
+    }
+}
+
+/// What the next record under way does, if there is one.
+fn honest_next(row: &Row) -> Option<String> {
+    let mut script = row.script.clone();
+    let index = script.mailbox.live().iter().position(|letter| letter.to == row.side)?;
+    script.apply(&Step::Split(index as u8, 1));
+    let record = script.mailbox.live()[index].bytes.clone();
+    Some(describe(&mut script.ends, row.side, &record))
+}
+
+#[test]
+fn every_state_and_input_is_as_reviewed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/matrix.txt");
+    let found = matrix();
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(&path).unwrap_or_default();
+    for (number, (found, reviewed)) in found.lines().zip(reviewed.lines()).enumerate() {
+        assert_eq!(found, reviewed, "matrix.txt, line {}", number + 1);
+    }
+    assert_eq!(found.lines().count(), reviewed.lines().count(), "matrix.txt has another length");
+    let cells: usize = StateKind::ALL.iter().flat_map(|kind| rows(*kind)).map(|row| inputs(&row).len()).sum();
+    println!(
+        "{} rows, {cells} inputs in each epoch",
+        StateKind::ALL.iter().map(|kind| rows(*kind).len()).sum::<usize>()
+    );
+}
+
+#[test]
+fn the_key_that_arrives_late_completes_the_handshake() {
+    let Row { mut script, .. } = await_psk();
+    // The client goes on sending its flight, to no effect.
+    for _ in 0..3 {
+        script.apply(&Step::NextTimer);
+        (0..10).for_each(|_| script.apply(&Step::Deliver(0)));
+    }
+    assert!(is(&script, Side::Server, StateKind::AwaitPsk12));
+    script.ends.provide_psk(Some(KEY)).unwrap();
+    script.finish(100);
+    assert!(script.ends.connected());
+}
