@@ -1,0 +1,150 @@
+//! Client and server over loopback sockets.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{net::UdpSocket, sync::mpsc, thread};
+
+use dtls_core::{Arc, ClientConfig, CloseReason, Limits, ServerConfig};
+use dtls_udp::{Client, Error, Server, ServerEvent, ServerLimits};
+
+const KEY: [u8; 16] = [0x5a; 16];
+/// Far more than anything here takes; only a bug waits for it.
+const LONG: Option<Duration> = Some(Duration::from_secs(30));
+
+fn server_config() -> Arc<ServerConfig> {
+    ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(&b"sensor"[..], &KEY[..])]).build().unwrap()
+}
+
+fn client_config(identity: &[u8]) -> Arc<ClientConfig> {
+    ClientConfig::builder(dtls_crypto::PROVIDER).psk(identity, &KEY).build().unwrap()
+}
+
+/// An echo server in a thread of its own, which reports its events.
+fn echo(limits: ServerLimits) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
+    let mut server = Server::bind("127.0.0.1:0", server_config(), limits).unwrap();
+    let address = server.local_addr().unwrap();
+    let (tell, events) = mpsc::channel();
+    thread::spawn(move || {
+        while let Some(event) = server.next_event(LONG).unwrap() {
+            if let ServerEvent::Data { peer, data } = &event {
+                server.send(*peer, data).unwrap();
+            }
+            if tell.send(event).is_err() {
+                break;
+            }
+        }
+    });
+    (address, events)
+}
+
+fn exchange(client: &mut Client, data: &[u8]) {
+    client.send(data).unwrap();
+    assert_eq!(client.receive(LONG).unwrap().as_deref(), Some(data));
+}
+
+#[test]
+fn many_peers_are_told_apart() {
+    let (address, events) = echo(ServerLimits::default());
+    let mut clients: Vec<_> =
+        (0..5).map(|_| Client::connect(address, client_config(b"sensor")).unwrap()).collect();
+    for (i, client) in clients.iter_mut().enumerate() {
+        exchange(client, format!("reading {i}").as_bytes());
+    }
+    for client in clients {
+        client.close();
+    }
+    let closed = events
+        .iter()
+        .filter(|event| matches!(event, ServerEvent::Closed { reason: CloseReason::CloseNotify, .. }));
+    assert_eq!(closed.take(5).count(), 5);
+}
+
+#[test]
+fn an_empty_record_arrives_as_such() {
+    let (address, _events) = echo(ServerLimits::default());
+    let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
+    exchange(&mut client, b"");
+    assert_eq!(client.receive(Some(Duration::from_millis(1))).unwrap(), None);
+}
+
+#[test]
+fn the_client_hears_why_it_was_refused() {
+    let (address, events) = echo(ServerLimits::default());
+    let refused = Client::connect(address, client_config(b"stranger"));
+    assert!(matches!(
+        refused,
+        Err(Error::Dtls(dtls_core::Error::PeerAlert(dtls_core::AlertDescription::DecryptError)))
+    ));
+    assert!(matches!(events.recv().unwrap(), ServerEvent::Closed { was_connected: false, .. }));
+    exchange(&mut Client::connect(address, client_config(b"sensor")).unwrap(), b"the others go on");
+}
+
+#[test]
+fn the_number_of_peers_is_bounded_and_closed_ones_make_room() {
+    let mut limits = ServerLimits::default();
+    limits.peers = 1;
+    let (address, events) = echo(limits);
+    let mut first = Client::connect(address, client_config(b"sensor")).unwrap();
+    let mut soon = Limits::default();
+    soon.handshake_timeout = Duration::from_millis(300);
+    let config =
+        ClientConfig::builder(dtls_crypto::PROVIDER).limits(soon).psk(b"sensor", &KEY).build().unwrap();
+    assert!(matches!(Client::connect(address, config), Err(Error::Dtls(dtls_core::Error::HandshakeTimeout))));
+    exchange(&mut first, b"still here");
+    first.close();
+    assert!(events.iter().any(|event| matches!(event, ServerEvent::Closed { .. })));
+    exchange(&mut Client::connect(address, client_config(b"sensor")).unwrap(), b"next");
+}
+
+#[test]
+fn a_server_closes_what_is_idle() {
+    let mut limits = ServerLimits::default();
+    limits.idle = Duration::from_millis(100);
+    let (address, events) = echo(limits);
+    let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
+    assert!(matches!(client.receive(LONG), Err(Error::Closed)));
+    assert!(
+        events.iter().any(|event| matches!(event, ServerEvent::Closed { reason: CloseReason::Local, .. }))
+    );
+}
+
+#[test]
+fn nobody_there_ends_at_the_deadline() {
+    // A port that was free a moment ago: the system answers with ICMP errors, which must not end the attempt early.
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut soon = Limits::default();
+    soon.handshake_timeout = Duration::from_millis(200);
+    let config =
+        ClientConfig::builder(dtls_crypto::PROVIDER).limits(soon).psk(b"sensor", &KEY).build().unwrap();
+    let mut client = Client::start(address, config).unwrap();
+    assert!(matches!(client.handshake(), Err(Error::Dtls(dtls_core::Error::HandshakeTimeout))));
+    assert!(client.reported_unreachable());
+}
+
+#[test]
+fn a_peer_that_vanishes_does_not_end_the_server() {
+    let (address, events) = echo(ServerLimits::default());
+    // Its reply meets a closed port; the ICMP error comes back to the server's socket.
+    for _ in 0..3 {
+        let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
+        client.send(b"and gone").unwrap();
+    }
+    for _ in 0..3 {
+        assert!(events.iter().any(|event| matches!(event, ServerEvent::Data { .. })));
+    }
+    exchange(&mut Client::connect(address, client_config(b"sensor")).unwrap(), b"others");
+}
+
+#[test]
+fn keys_may_be_looked_up_later_and_connections_move_between_threads() {
+    let config = ServerConfig::builder(dtls_crypto::PROVIDER).psk_deferred().build().unwrap();
+    let mut server = Server::bind("[::1]:0", config, ServerLimits::default()).unwrap();
+    let address = server.local_addr().unwrap();
+    let client = thread::spawn(move || Client::connect(address, client_config(b"sensor")).map(drop));
+    let Some(ServerEvent::PskWanted { peer, identity }) = server.next_event(LONG).unwrap() else {
+        panic!("no key wanted")
+    };
+    assert_eq!(identity, b"sensor");
+    server.provide_psk(peer, Some(&KEY)).unwrap();
+    assert_eq!(server.next_event(LONG).unwrap(), Some(ServerEvent::Connected { peer }));
+    client.join().unwrap().unwrap();
+}
