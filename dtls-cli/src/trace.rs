@@ -1,0 +1,120 @@
+//! What happens inside connections, as lines on standard error; and how far a handshake has come, for error messages.
+
+use core::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU8, Ordering},
+};
+use std::sync::Mutex;
+
+use dtls_core::{Arc, Discard, HandshakeType, TraceEvent, TraceSink};
+use dtls_udp::{Clock, Observer};
+
+use crate::note;
+
+/// Receives the events of connections and of a server's socket.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    clock: Clock,
+    print: bool,
+    /// Whom the events of connections are about; one thread works on one peer at a time.
+    peer: Mutex<Option<SocketAddr>>,
+    last_queued: AtomicU8,
+}
+
+impl Trace {
+    /// A sink that prints if told so.
+    pub(crate) fn new(print: bool) -> Arc<Self> {
+        Arc::new(Self {
+            clock: Clock::start(),
+            print,
+            peer: Mutex::new(None),
+            last_queued: AtomicU8::new(HandshakeType::CLIENT_HELLO.0),
+        })
+    }
+
+    /// The last handshake message that was made.
+    pub(crate) fn last_message(&self) -> HandshakeType {
+        HandshakeType(self.last_queued.load(Ordering::Relaxed))
+    }
+
+    /// Says whom the following events are about.
+    pub(crate) fn turn_to(&self, peer: SocketAddr) {
+        if let Ok(mut current) = self.peer.lock() {
+            *current = Some(peer);
+        }
+    }
+
+    fn print(&self, what: core::fmt::Arguments<'_>) {
+        if !self.print {
+            return;
+        }
+        let seconds = self.clock.now().as_micros() as f64 / 1e6;
+        match self.peer.lock().ok().and_then(|peer| *peer) {
+            Some(peer) => note(format_args!("{seconds:9.3} {peer} {what}")),
+            None => note(format_args!("{seconds:9.3} {what}")),
+        }
+    }
+}
+
+impl TraceSink for Trace {
+    fn event(&self, event: &TraceEvent) {
+        if let TraceEvent::MessageQueued { typ, .. } = event {
+            self.last_queued.store(typ.0, Ordering::Relaxed);
+        }
+        if self.print {
+            self.print(format_args!("{}", sentence(event)));
+        }
+    }
+}
+
+/// Lets the events of a server's socket go to its trace.
+#[derive(Debug)]
+pub(crate) struct Watch(pub(crate) Arc<Trace>);
+
+impl Observer for Watch {
+    fn received(&mut self, peer: SocketAddr, len: usize) {
+        self.0.turn_to(peer);
+        self.0.print(format_args!("datagram in, {len} bytes"));
+    }
+
+    fn sent(&mut self, peer: SocketAddr, len: usize) {
+        self.0.turn_to(peer);
+        self.0.print(format_args!("datagram out, {len} bytes"));
+    }
+
+    fn timer(&mut self, peer: SocketAddr) {
+        self.0.turn_to(peer);
+    }
+
+    fn dropped(&mut self, peer: SocketAddr, reason: Option<Discard>) {
+        self.0.turn_to(peer);
+        match reason {
+            Some(reason) => self.0.print(format_args!("dropped: {reason}")),
+            None => self.0.print(format_args!("dropped: there are as many peers as there may be")),
+        }
+    }
+}
+
+fn sentence(event: &TraceEvent) -> String {
+    use TraceEvent as E;
+    match event {
+        E::RecordSent { content, number, len } => format!("record out {number:?} {content:?}, {len} bytes"),
+        E::RecordReceived { content, number, len } => {
+            format!("record in {number:?} {content:?}, {len} bytes of plaintext")
+        }
+        E::Discarded { reason, number: Some(number) } => format!("dropped record {number:?}: {reason}"),
+        E::Discarded { reason, number: None } => format!("dropped: {reason}"),
+        E::MessageQueued { typ, seq } => format!("message out {typ:?} #{seq}"),
+        E::MessageProcessed { typ, seq, epoch } => format!("message in {typ:?} #{seq}, epoch {epoch}"),
+        E::RetransmitTimeout { count } => format!("no answer, sending the flight again (timer, {count})"),
+        E::RetransmitOnRequest => "the peer repeats its flight, sending the answer again".into(),
+        E::ReadEpoch { epoch } => format!("reading epoch {epoch}"),
+        E::WriteEpoch { epoch } => format!("writing epoch {epoch}"),
+        E::Delivered { number } => format!("data of record {number:?} delivered"),
+        E::Established => "established".into(),
+        E::AlertReceived { description, epoch } => format!("alert in {description}, epoch {epoch}"),
+        E::AlertSent { description } => format!("alert out {description}"),
+        E::Failed { error } => format!("failed: {error}"),
+        other => format!("{other:?}"),
+    }
+}
