@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// DTLS over UDP: client and server.
 #[derive(Parser)]
-#[command(name = "dtls", version, about, after_help = EXIT_CODES)]
+#[command(name = "dtls", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -7,6 +7,7 @@ use dtls_core::{Rng, RngError};
 pub struct SystemRng;
 
 impl Rng for SystemRng {
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that asks the system for randomness")]
     fn try_fill(&mut self, out: &mut [u8]) -> Result<(), RngError> {
         getrandom::fill(out).map_err(|_| RngError)
     }

@@ -159,8 +159,7 @@ impl Server {
     /// # Errors
     /// [`ApiMisuse`] if no key is wanted for this peer, any more, or if it has not 1 to 256 bytes.
     pub fn provide_psk(&mut self, peer: SocketAddr, psk: Option<&[u8]>) -> Result<(), ApiMisuse> {
-        let now = self.clock.now();
-        self.act(peer, |connection| connection.provide_psk(now, &mut SystemRng, psk))
+        self.act(peer, |connection| connection.provide_psk(&mut SystemRng, psk))
             .unwrap_or(Err(ApiMisuse::NoPskWanted))
     }
 
