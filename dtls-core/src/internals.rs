@@ -1,7 +1,7 @@
 //! The real codec, record protection, key schedule and transcript, opened up for test vectors and fuzzers.
 //!
 //! Thin wrappers: each calls the code a connection runs, so whatever holds here holds there. Exists only with the feature
-//! `__model`, is unsafe for production, and promises no stability.
+//! `__internals`, is unsafe for production, and promises no stability.
 
 use alloc::{vec, vec::Vec};
 
@@ -305,7 +305,7 @@ impl core::fmt::Debug for Keys {
 }
 
 /// The record protection of one direction of one keyed epoch.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RecordKeys(Protection);
 
 impl RecordKeys {

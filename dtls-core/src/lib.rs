@@ -120,7 +120,7 @@ mod error;
 mod event;
 mod flow;
 mod handshake;
-#[cfg(feature = "__model")]
+#[cfg(feature = "__internals")]
 pub mod internals;
 mod rand;
 mod record;

@@ -79,7 +79,7 @@ impl MasterSecret {
     }
 
     /// One that is known already.
-    #[cfg(feature = "__model")]
+    #[cfg(feature = "__internals")]
     pub(crate) fn from_bytes(bytes: &[u8; 48]) -> Self {
         Self(Secret::generate(|out| *out = *bytes))
     }
