@@ -4,9 +4,10 @@
 use core::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser, value_parser};
+use dtls_core::MIN_MTU;
 
-/// DTLS over UDP: client and server.
+/// DTLS over UDP: client, server and demonstration.
 #[derive(Parser)]
 #[command(name = "dtls", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Server(ServerArgs),
     /// Connect to a server, send, print what comes back.
     Client(ClientArgs),
+    /// A sensor and a gateway in one process over a simulated bad link, in virtual time.
+    Demo(DemoArgs),
 }
 
 /// What client and server have in common.
@@ -38,7 +41,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAMES")]
     pub(crate) suites: Option<String>,
     /// Largest datagram of the handshake, in bytes of UDP payload.
-    #[arg(long, value_name = "BYTES", default_value_t = 1232, value_parser = clap::value_parser!(u16).range(228..=65_507))]
+    #[arg(long, value_name = "BYTES", default_value_t = 1232, value_parser = mtu())]
     pub(crate) mtu: u16,
     /// Append the session secrets to this file, in SSLKEYLOGFILE format [default: the file SSLKEYLOGFILE names].
     #[arg(long, value_name = "FILE")]
@@ -81,9 +84,45 @@ pub(crate) struct ClientArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) send: Vec<String>,
     /// Give up the handshake after this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u32).range(1..=86_400))]
     pub(crate) timeout: u32,
     /// After the last datagram was sent, wait for replies until as many have come, or none came for this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = value_parser!(u32).range(0..=86_400))]
     pub(crate) wait: u32,
+}
+
+/// The settings of a demonstration.
+///
+/// On the simulated link a flight is retransmitted after 1, 2, 4, 8, 10, 10 ... virtual seconds and the handshake has 10
+/// virtual minutes. The reading is sent up to 20 times, 2, 4, 8, 16, 30, 30 ... virtual seconds apart, until it is
+/// acknowledged.
+#[derive(Args, Clone, PartialEq, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "plain settings")]
+pub struct DemoArgs {
+    /// Probability that a datagram is lost, 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    pub loss: f64,
+    /// Probability that a datagram arrives twice, 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    pub duplicate: f64,
+    /// Probability that a datagram is overtaken by later ones, 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    pub reorder: f64,
+    /// Largest datagram of the handshake, in bytes of UDP payload.
+    #[arg(long, value_name = "BYTES", default_value_t = 1232, value_parser = mtu())]
+    pub mtu: u16,
+    /// All chance follows from this number: the same seed prints the same bytes.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+fn mtu() -> impl TypedValueParser<Value = u16> {
+    value_parser!(u16).range(MIN_MTU as i64..=65_507)
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("not a probability between 0 and 1, such as 0.3".into()),
+    }
 }

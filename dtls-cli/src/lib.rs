@@ -1,4 +1,4 @@
-//! The `dtls` command: a client and a server over UDP.
+//! The `dtls` command: a client and a server over UDP, and a demonstration over a simulated link.
 //!
 //! Exit codes: 0 done; 1 the peer or the network failed; 2 wrong usage or unreadable input. Data goes to standard output,
 //! everything else to standard error. Knows files, arguments and terminals; what it does with the protocol goes through the
@@ -8,6 +8,7 @@
 mod args;
 mod client;
 mod config;
+pub mod demo;
 mod failure;
 mod keylog;
 mod keys;
@@ -18,6 +19,7 @@ use std::{io, process::ExitCode};
 
 use clap::Parser;
 
+pub use args::DemoArgs;
 pub use failure::Failure;
 
 use args::{Cli, Command};
@@ -27,6 +29,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Server(args) => server::run(&args),
         Command::Client(args) => client::run(&args),
+        Command::Demo(args) => demo::run(&args, &mut io::stdout().lock()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

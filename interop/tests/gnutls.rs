@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use interop::{Process, free_port};
+use child_process::Process;
+use interop::{dtls, free_port};
 
 const KEY: &str = "5a17b3c4d5e6f708192a3b4c5d6e7f80";
 
@@ -28,11 +29,11 @@ fn we_are_client((theirs, ours): (&str, &str), their_options: &[&str], our_optio
     for text in ["there and back", "once more"] {
         let mut arguments = vec!["client", &address, "--psk", &psk, "--suites", ours];
         arguments.extend(our_options);
-        let mut client = Process::dtls(&arguments);
+        let mut client = dtls(&arguments);
         client.expect(&format!("DTLS 1.2, {ours}"));
         client.type_line(text);
         client.expect(text);
-        client.finish();
+        client.finish(0);
     }
     let _ = fs::remove_file(keys);
 }
@@ -42,7 +43,7 @@ fn we_are_server((theirs, ours): (&str, &str), their_options: &[&str], our_optio
     let psk = format!("sensor={KEY}");
     let mut arguments = vec!["server", "--listen", "127.0.0.1:0", "--psk", &psk, "--suites", ours];
     arguments.extend(our_options);
-    let mut server = Process::dtls(&arguments);
+    let mut server = dtls(&arguments);
     let address = server.line_after("listening on ");
     let (host, port) = address.split_once(':').expect("host and port");
 
@@ -56,7 +57,7 @@ fn we_are_server((theirs, ours): (&str, &str), their_options: &[&str], our_optio
     // What is typed is not shown, so this is the echo.
     client.type_line("there and back");
     client.expect("there and back");
-    client.finish();
+    client.finish(0);
     server.expect("closed: close_notify from the peer");
 }
 

@@ -1,6 +1,7 @@
 //! OpenSSL over loopback UDP, both roles: data both ways and a clean close.
 
-use interop::{Process, free_port};
+use child_process::Process;
+use interop::{dtls, free_port};
 
 const KEY: &str = "5a17b3c4d5e6f708192a3b4c5d6e7f80";
 
@@ -22,15 +23,15 @@ fn we_are_client((theirs, ours): (&str, &str), their_options: &[&str], our_optio
     let psk = format!("Client_identity={KEY}");
     let mut arguments = vec!["client", &address, "--psk", &psk, "--suites", ours];
     arguments.extend(our_options);
-    let mut client = Process::dtls(&arguments);
+    let mut client = dtls(&arguments);
     client.expect(&format!("DTLS 1.2, {ours}"));
     client.type_line("from dtls to OpenSSL");
     server.expect("from dtls to OpenSSL");
     server.type_line("from OpenSSL to dtls");
     client.expect("from OpenSSL to dtls");
-    client.finish();
+    client.finish(0);
     server.expect("CONNECTION CLOSED");
-    server.finish();
+    server.finish(0);
 }
 
 /// `openssl s_client` and our server, which echoes.
@@ -38,7 +39,7 @@ fn we_are_server((theirs, ours): (&str, &str), their_options: &[&str], our_optio
     let psk = format!("sensor={KEY}");
     let mut arguments = vec!["server", "--listen", "127.0.0.1:0", "--psk", &psk, "--suites", ours];
     arguments.extend(our_options);
-    let mut server = Process::dtls(&arguments);
+    let mut server = dtls(&arguments);
     let address = server.line_after("listening on ");
 
     let mut arguments = vec!["s_client", "-dtls1_2", "-connect", &address];
@@ -49,7 +50,7 @@ fn we_are_server((theirs, ours): (&str, &str), their_options: &[&str], our_optio
     // What is typed is not shown, so this is the echo.
     client.type_line("there and back");
     client.expect("there and back");
-    client.finish();
+    client.finish(0);
     server.expect("closed: close_notify from the peer");
 }
 
