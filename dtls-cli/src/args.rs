@@ -1,5 +1,5 @@
 //! The arguments of the command.
-#![allow(rustdoc::broken_intra_doc_links, reason = "doc comments are the help text, and IPv6 addresses have brackets")]
+#![allow(rustdoc::broken_intra_doc_links, reason = "doc comments are the help text; IPv6 has brackets")]
 
 use core::net::SocketAddr;
 use std::path::PathBuf;
