@@ -33,12 +33,14 @@ pub struct Setup {
     pub seed: u64,
     /// Bytes of the buffer each end gets for a datagram, by [`Side`]. May be less than the configured MTU.
     pub room: [usize; 2],
+    /// The key with which the server's application answers at once when it is asked for one; without it, it says nothing.
+    pub psk: Option<Vec<u8>>,
 }
 
 impl Setup {
     /// Both configurations, seed 0 and room for any datagram.
     pub const fn new(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> Self {
-        Self { client, server, seed: 0, room: [2048; 2] }
+        Self { client, server, seed: 0, room: [2048; 2], psk: None }
     }
 }
 
@@ -51,6 +53,7 @@ pub struct Ends {
     client: End,
     server: Option<End>,
     door: Door,
+    psk: Option<Vec<u8>>,
     /// Datagrams that were produced and not taken yet.
     outgoing: Vec<(Side, Vec<u8>)>,
 }
@@ -67,6 +70,7 @@ pub struct End {
     delivered: Vec<Vec<u8>>,
     connected: bool,
     closed: Option<CloseReason>,
+    wants_psk: bool,
 }
 
 /// What stands at the server's address before there is a connection.
@@ -106,7 +110,8 @@ impl Ends {
             replied: 0,
         };
         let client = End::new(client, client_rng, setup.room[0]);
-        let mut ends = Self { world, now, client, server: None, door, outgoing: Vec::new() };
+        let mut ends =
+            Self { world, now, client, server: None, door, psk: setup.psk.clone(), outgoing: Vec::new() };
         ends.settle();
         ends
     }
@@ -147,7 +152,7 @@ impl Ends {
     /// `bytes` arrive at `to`. A fatal error of the connection is returned and stays in [`End::closed`].
     pub fn deliver(&mut self, to: Side, bytes: &[u8]) -> Result<(), Error> {
         let before = self.end(to).map_or(0, |end| end.delivered.len());
-        let Self { world, now, client, server, door, outgoing } = self;
+        let Self { world, now, client, server, door, outgoing, .. } = self;
         let result = match (to, &mut *server) {
             (Side::Client, _) => world.run(|| client.receive(*now, bytes)),
             (Side::Server, Some(server)) => world.run(|| server.receive(*now, bytes)),
@@ -262,12 +267,21 @@ impl Ends {
 
     /// Takes what both connections have to say, and checks what must hold between calls.
     fn settle(&mut self) {
-        let Self { world, now, client, server, outgoing, .. } = self;
+        let Self { world, now, client, server, psk, outgoing, .. } = self;
         for (side, end) in [(Side::Client, Some(client)), (Side::Server, server.as_mut())] {
             if let Some(end) = end {
                 world.run(|| end.drain(*now, side, outgoing));
                 end.check_waits();
             }
+        }
+        if let Some(server) = server.as_mut().filter(|server| server.wants_psk)
+            && let Some(psk) = psk
+        {
+            server.wants_psk = false;
+            world
+                .run(|| server.connection.provide_psk(&mut server.rng, Some(psk)))
+                .expect("it was asked for");
+            return self.settle();
         }
         if self.connected() {
             self.check_agreement();
@@ -309,6 +323,7 @@ impl End {
             delivered: Vec::new(),
             connected: false,
             closed: None,
+            wants_psk: false,
         }
     }
 
@@ -369,6 +384,7 @@ impl End {
                     self.connected = true;
                 }
                 Event::Closed(reason) => self.closed = Some(reason),
+                Event::NeedPsk { .. } => self.wants_psk = true,
                 _ => {}
             }
         }
