@@ -91,12 +91,13 @@ pub(crate) struct ClientArgs {
     pub(crate) wait: u32,
 }
 
+const RETRY_LIMITS: &str = "A flight is retransmitted after 1, 2, 4, 8, 10, 10, ... virtual seconds; the handshake has \
+    10 virtual minutes.\nThe reading is sent up to 20 times, 2, 4, 8, 16, 30, 30, ... virtual seconds apart, until it is \
+    acknowledged.";
+
 /// The settings of a demonstration.
-///
-/// On the simulated link a flight is retransmitted after 1, 2, 4, 8, 10, 10 ... virtual seconds and the handshake has 10
-/// virtual minutes. The reading is sent up to 20 times, 2, 4, 8, 16, 30, 30 ... virtual seconds apart, until it is
-/// acknowledged.
 #[derive(Args, Clone, PartialEq, Debug)]
+#[command(after_help = RETRY_LIMITS)]
 #[allow(clippy::exhaustive_structs, reason = "plain settings")]
 pub struct DemoArgs {
     /// Probability that a datagram is lost, 0 to 1.
