@@ -51,6 +51,21 @@ fn both_ends_close_in_order() {
 }
 
 #[test]
+fn a_new_handshake_from_the_address_of_one_that_is_over() {
+    let (mut server, address) = server(&["--psk", PSK]);
+    // The tap speaks to the server from one address, whoever its client is.
+    let tap = Wiretap::before(&address);
+    let connect = |psk: &str, text: &str, code| {
+        dtls(&["client", &tap.address(), "--psk", psk, "--send", text]).finish(code).stdout
+    };
+    assert_eq!(connect(PSK, "first", 0), "first\n");
+    server.expect("closed: close_notify");
+    assert_eq!(connect("stranger=00", "", 1), "");
+    server.expect("handshake failed");
+    assert_eq!(connect(PSK, "third", 0), "third\n");
+}
+
+#[test]
 fn suites_by_name_in_any_case_of_letters() {
     let (_server, address) =
         server(&["--psk", PSK, "--suites", "tls_psk_with_aes_128_ccm_8, TLS_PSK_WITH_AES_256_CCM"]);

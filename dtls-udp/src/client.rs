@@ -61,7 +61,7 @@ impl Client {
         let clock = Clock::start();
         let connection = Connection::client(config, clock.now(), &mut SystemRng)?;
         Ok(Self {
-            socket: Socket::new(socket),
+            socket: Socket::connected(socket),
             peer,
             clock,
             connection,

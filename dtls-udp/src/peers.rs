@@ -10,7 +10,7 @@ use dtls_core::{
     Arc, CloseReason, ConfigError, Connection, Discard, Event, Instant, Listener, ServerConfig, Verdict,
 };
 
-use crate::{SystemRng, client::earliest, server::ServerEvent};
+use crate::{SystemRng, client::earliest, server::ServerEvent, socket::Path};
 
 /// How long a handshake that failed stays to repeat its alert to a peer that missed it (RFC 6347 §4.2.7).
 const ALERT_KEPT: Duration = Duration::from_secs(10);
@@ -33,8 +33,8 @@ impl Default for ServerLimits {
 
 /// Where things go that peers cause.
 pub(crate) trait Outlet {
-    /// A datagram for `to`.
-    fn send(&mut self, to: SocketAddr, datagram: &[u8]);
+    /// A datagram to send.
+    fn send(&mut self, path: Path, datagram: &[u8]);
     /// A datagram from an address without a connection was dropped.
     fn dropped(&mut self, from: SocketAddr, reason: Option<Discard>);
     /// A timer of this peer has run out.
@@ -56,6 +56,8 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 struct Peer {
     connection: Connection,
+    /// The way its first flight came, which all answers take.
+    path: Path,
     established: bool,
     /// When to close an idle connection, or to forget one that is over. A handshake has its own deadline.
     expires: Option<Instant>,
@@ -108,15 +110,10 @@ impl Peers {
     }
 
     /// Takes in a datagram.
-    pub(crate) fn handle(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &mut [u8],
-        outlet: &mut impl Outlet,
-    ) {
+    pub(crate) fn handle(&mut self, now: Instant, path: Path, datagram: &mut [u8], outlet: &mut impl Outlet) {
+        let from = path.peer;
         let known = self.peers.get(&from).map(|peer| peer.connection.is_closed());
-        if known != Some(false) && self.listen(now, from, datagram, outlet, known.is_some()) {
+        if known != Some(false) && self.listen(now, path, datagram, outlet, known.is_some()) {
             return;
         }
         let Self { peers, events, limits, .. } = self;
@@ -140,9 +137,9 @@ impl Peers {
         data: &[u8],
         outlet: &mut impl Outlet,
     ) -> Option<Result<(), dtls_core::SendError>> {
-        let connection = &mut self.peers.get_mut(&to)?.connection;
-        let sent = connection.send(data, &mut self.out);
-        Some(sent.map(|len| outlet.send(to, self.out.get(..len).unwrap_or_default())))
+        let peer = self.peers.get_mut(&to)?;
+        let sent = peer.connection.send(data, &mut self.out);
+        Some(sent.map(|len| outlet.send(peer.path, self.out.get(..len).unwrap_or_default())))
     }
 
     /// Lets `act` do something with a connection and sends what comes of it; `None` without a connection to this peer.
@@ -170,13 +167,14 @@ impl Peers {
     fn listen(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        path: Path,
         datagram: &mut [u8],
         outlet: &mut impl Outlet,
         known: bool,
     ) -> bool {
+        let from = path.peer;
         match self.listener.handle(now, &mut SystemRng, &encode(from), datagram, &mut self.out) {
-            Verdict::Reply(reply) => outlet.send(from, reply),
+            Verdict::Reply(reply) => outlet.send(path, reply),
             Verdict::Accept(hello) => {
                 if !self.make_room(from) {
                     outlet.dropped(from, None);
@@ -184,7 +182,7 @@ impl Peers {
                 }
                 let config = Arc::clone(&self.config);
                 let connection = Connection::server(config, &hello, now, &mut SystemRng);
-                self.peers.insert(from, Peer { connection, established: false, expires: None });
+                self.peers.insert(from, Peer { connection, path, established: false, expires: None });
                 self.settle(from, now, outlet);
             }
             Verdict::Drop(_) if known => return false,
@@ -207,7 +205,7 @@ impl Peers {
         let Self { peers, events, out, limits, .. } = self;
         let Some(peer) = peers.get_mut(&address) else { return };
         while let Some(datagram) = peer.connection.poll_transmit(now, out) {
-            outlet.send(address, datagram);
+            outlet.send(peer.path, datagram);
         }
         let mut over = None;
         while let Some(event) = peer.connection.poll_event() {

@@ -12,7 +12,7 @@ use crate::{
     Clock, Error, SystemRng,
     client::earliest,
     peers::{Outlet, Peers, ServerLimits},
-    socket::{MAX_DATAGRAM, Received, Socket},
+    socket::{MAX_DATAGRAM, Path, Received, Socket},
 };
 
 /// Something that happened to one peer of a [`Server`].
@@ -74,7 +74,7 @@ pub trait Observer: Send {
     }
 }
 
-/// A DTLS server on one UDP socket.
+/// A DTLS server on one UDP socket. Answers leave from the address that was spoken to (on Linux, if bound to all addresses).
 ///
 /// All of it happens in [`next_event`](Self::next_event): call it in a loop. Nothing is kept for a peer that has not
 /// returned a cookie, and no datagram from anywhere makes a call fail.
@@ -98,7 +98,7 @@ impl Server {
     ) -> io::Result<Self> {
         let peers = Peers::new(config, limits, MAX_DATAGRAM).map_err(io::Error::other)?;
         Ok(Self {
-            socket: Socket::new(UdpSocket::bind(address)?),
+            socket: Socket::serving(UdpSocket::bind(address)?)?,
             clock: Clock::start(),
             peers,
             observer: Box::new(NoObserver),
@@ -135,8 +135,8 @@ impl Server {
             }
             let wake = earliest(self.peers.poll_timeout(), deadline);
             let received = self.socket.receive(&mut self.buffer, wake.map(|wake| wake.since(now)))?;
-            if let Received::Datagram(len, from) = received {
-                self.take_in(len, from);
+            if let Received::Datagram(len, path) = received {
+                self.take_in(len, path);
             }
             if deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
                 return Ok(self.peers.poll_event());
@@ -185,11 +185,11 @@ impl Server {
         self.peers.with(peer, self.clock.now(), &mut outlet, act)
     }
 
-    fn take_in(&mut self, len: usize, from: SocketAddr) {
-        self.observer.received(from, len);
+    fn take_in(&mut self, len: usize, path: Path) {
+        self.observer.received(path.peer, len);
         let datagram = self.buffer.get_mut(..len).unwrap_or_default();
         let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
-        self.peers.handle(self.clock.now(), from, datagram, &mut outlet);
+        self.peers.handle(self.clock.now(), path, datagram, &mut outlet);
     }
 }
 
@@ -213,9 +213,9 @@ struct SocketOutlet<'a> {
 }
 
 impl Outlet for SocketOutlet<'_> {
-    fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
-        self.observer.sent(to, datagram.len());
-        self.socket.send_to(datagram, to);
+    fn send(&mut self, path: Path, datagram: &[u8]) {
+        self.observer.sent(path.peer, datagram.len());
+        self.socket.send_to(datagram, path);
     }
 
     fn dropped(&mut self, from: SocketAddr, reason: Option<Discard>) {

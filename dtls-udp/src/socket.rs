@@ -1,6 +1,12 @@
 //! Datagrams in and out of one UDP socket. Knows which errors of a socket are only the network talking about one datagram.
 
-use core::{net::SocketAddr, time::Duration};
+#[cfg(target_os = "linux")]
+mod packet_info;
+
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use std::{
     io::{self, ErrorKind},
     net::UdpSocket,
@@ -14,24 +20,44 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// What came of waiting for a datagram.
 pub(crate) enum Received {
     /// A datagram of so many bytes.
-    Datagram(usize, SocketAddr),
+    Datagram(usize, Path),
     /// Nothing until the wait was over.
     Nothing,
     /// The network reported that an earlier datagram did not arrive.
     Unreachable,
 }
 
+/// The two ends of a datagram's way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Path {
+    /// The peer's address.
+    pub(crate) peer: SocketAddr,
+    /// The own address, where the socket has several and the system tells which one it was.
+    pub(crate) local: Option<IpAddr>,
+}
+
 /// A UDP socket.
 #[derive(Debug)]
-pub(crate) struct Socket(UdpSocket);
+pub(crate) struct Socket {
+    socket: UdpSocket,
+    /// Whether the socket has several addresses and says which one a datagram came to.
+    tells_local: bool,
+}
 
 impl Socket {
-    pub(crate) const fn new(socket: UdpSocket) -> Self {
-        Self(socket)
+    /// A socket that is connected to its one peer.
+    pub(crate) const fn connected(socket: UdpSocket) -> Self {
+        Self { socket, tells_local: false }
+    }
+
+    /// A socket for many peers, who get their answers from the address they spoke to.
+    pub(crate) fn serving(socket: UdpSocket) -> io::Result<Self> {
+        let tells_local = socket.local_addr()?.ip().is_unspecified() && enable_packet_info(&socket);
+        Ok(Self { socket, tells_local })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket.local_addr()
     }
 
     /// Waits for one datagram for at most `wait`, or without limit.
@@ -39,9 +65,9 @@ impl Socket {
     /// # Errors
     /// Only what will not go away by itself.
     pub(crate) fn receive(&self, buffer: &mut [u8], wait: Option<Duration>) -> io::Result<Received> {
-        self.0.set_read_timeout(wait.map(|wait| wait.max(SHORTEST_WAIT)))?;
-        match self.0.recv_from(buffer) {
-            Ok((len, from)) => Ok(Received::Datagram(len, from)),
+        self.socket.set_read_timeout(wait.map(|wait| wait.max(SHORTEST_WAIT)))?;
+        match self.receive_now(buffer) {
+            Ok((len, path)) => Ok(Received::Datagram(len, path)),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Received::Nothing),
                 ErrorKind::ConnectionRefused
@@ -53,14 +79,38 @@ impl Socket {
         }
     }
 
+    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<(usize, Path)> {
+        #[cfg(target_os = "linux")]
+        if self.tells_local {
+            return packet_info::receive(&self.socket, buffer);
+        }
+        self.socket.recv_from(buffer).map(|(len, peer)| (len, Path { peer, local: None }))
+    }
+
     /// Sends a datagram to the address the socket is connected to. A failure is the same as loss on the way, which
     /// retransmission is there for.
     pub(crate) fn send(&self, datagram: &[u8]) {
-        let _ = self.0.send(datagram);
+        let _ = self.socket.send(datagram);
     }
 
     /// Sends a datagram, like [`Self::send`].
-    pub(crate) fn send_to(&self, datagram: &[u8], to: SocketAddr) {
-        let _ = self.0.send_to(datagram, to);
+    pub(crate) fn send_to(&self, datagram: &[u8], path: Path) {
+        #[cfg(target_os = "linux")]
+        if let Some(local) = path.local {
+            let _ = packet_info::send(&self.socket, datagram, path.peer, local);
+            return;
+        }
+        let _ = self.socket.send_to(datagram, path.peer);
     }
+}
+
+#[cfg(target_os = "linux")]
+fn enable_packet_info(socket: &UdpSocket) -> bool {
+    packet_info::enable(socket)
+}
+
+/// Here the system chooses the address of answers.
+#[cfg(not(target_os = "linux"))]
+const fn enable_packet_info(_: &UdpSocket) -> bool {
+    false
 }

@@ -19,8 +19,8 @@ fn client_config(identity: &[u8]) -> Arc<ClientConfig> {
 }
 
 /// An echo server in a thread of its own, which reports its events.
-fn echo(limits: ServerLimits) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
-    let mut server = Server::bind("127.0.0.1:0", server_config(), limits).unwrap();
+fn echo(any: &str, limits: ServerLimits) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
+    let mut server = Server::bind(any, server_config(), limits).unwrap();
     let address = server.local_addr().unwrap();
     let (tell, events) = mpsc::channel();
     thread::spawn(move || {
@@ -43,7 +43,7 @@ fn exchange(client: &mut Client, data: &[u8]) {
 
 #[test]
 fn many_peers_are_told_apart() {
-    let (address, events) = echo(ServerLimits::default());
+    let (address, events) = echo("127.0.0.1:0", ServerLimits::default());
     let mut clients: Vec<_> =
         (0..5).map(|_| Client::connect(address, client_config(b"sensor")).unwrap()).collect();
     for (i, client) in clients.iter_mut().enumerate() {
@@ -60,7 +60,7 @@ fn many_peers_are_told_apart() {
 
 #[test]
 fn an_empty_record_arrives_as_such() {
-    let (address, _events) = echo(ServerLimits::default());
+    let (address, _events) = echo("127.0.0.1:0", ServerLimits::default());
     let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
     exchange(&mut client, b"");
     assert_eq!(client.receive(Some(Duration::from_millis(1))).unwrap(), None);
@@ -68,7 +68,7 @@ fn an_empty_record_arrives_as_such() {
 
 #[test]
 fn the_client_hears_why_it_was_refused() {
-    let (address, events) = echo(ServerLimits::default());
+    let (address, events) = echo("127.0.0.1:0", ServerLimits::default());
     let refused = Client::connect(address, client_config(b"stranger"));
     assert!(matches!(
         refused,
@@ -82,7 +82,7 @@ fn the_client_hears_why_it_was_refused() {
 fn the_number_of_peers_is_bounded_and_closed_ones_make_room() {
     let mut limits = ServerLimits::default();
     limits.peers = 1;
-    let (address, events) = echo(limits);
+    let (address, events) = echo("127.0.0.1:0", limits);
     let mut first = Client::connect(address, client_config(b"sensor")).unwrap();
     let mut soon = Limits::default();
     soon.handshake_timeout = Duration::from_millis(300);
@@ -99,7 +99,7 @@ fn the_number_of_peers_is_bounded_and_closed_ones_make_room() {
 fn a_server_closes_what_is_idle() {
     let mut limits = ServerLimits::default();
     limits.idle = Duration::from_millis(100);
-    let (address, events) = echo(limits);
+    let (address, events) = echo("127.0.0.1:0", limits);
     let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
     assert!(matches!(client.receive(LONG), Err(Error::Closed)));
     assert!(
@@ -122,7 +122,7 @@ fn nobody_there_ends_at_the_deadline() {
 
 #[test]
 fn a_peer_that_vanishes_does_not_end_the_server() {
-    let (address, events) = echo(ServerLimits::default());
+    let (address, events) = echo("127.0.0.1:0", ServerLimits::default());
     // Its reply meets a closed port; the ICMP error comes back to the server's socket.
     for _ in 0..3 {
         let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
@@ -132,6 +132,18 @@ fn a_peer_that_vanishes_does_not_end_the_server() {
         assert!(events.iter().any(|event| matches!(event, ServerEvent::Data { .. })));
     }
     exchange(&mut Client::connect(address, client_config(b"sensor")).unwrap(), b"others");
+}
+
+/// A client's socket is connected, so it takes answers from the address it spoke to only.
+#[cfg(target_os = "linux")]
+#[test]
+fn answers_leave_from_the_address_that_was_spoken_to() {
+    for (any, spoken_to) in [("0.0.0.0:0", "127.0.0.2"), ("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "127.0.0.3")]
+    {
+        let (address, _events) = echo(any, ServerLimits::default());
+        let mut client = Client::connect((spoken_to, address.port()), client_config(b"sensor")).unwrap();
+        exchange(&mut client, spoken_to.as_bytes());
+    }
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub(crate) enum Way {
 }
 
 impl Wiretap {
-    /// A tap in front of the server at `address`, for one client.
+    /// A tap in front of the server at `address`, for one client at a time.
     pub(crate) fn before(address: &str) -> Self {
         let front = UdpSocket::bind("127.0.0.1:0").unwrap();
         let back = UdpSocket::bind("127.0.0.1:0").unwrap();
