@@ -1,0 +1,98 @@
+//! Peers that say nothing, or nothing more: when flights go out again, when an end gives up, and what it keeps.
+
+use core::time::Duration;
+
+use dtls_core::{CloseReason, Error, Limits};
+use ideal_crypto::PROVIDER;
+use model_tests::{Pair, Recipe, Setup, Side};
+use simulated_network::{Faults, Network};
+
+const DEAF: Faults = Faults {
+    loss: 1.0,
+    delay: Duration::from_millis(10),
+    jitter: Duration::ZERO,
+    duplicate: 0.0,
+    reorder: 0.0,
+    reorder_by: Duration::ZERO,
+    mtu: usize::MAX,
+};
+
+/// Seconds after the start at which `from` sent something.
+fn sent_at(pair: &Pair, from: Side) -> Vec<f64> {
+    let sent = pair.network.sent().iter().filter(|sent| sent.from == from);
+    sent.map(|sent| (sent.at.as_micros() - 1_000_000) as f64 / 1e6).collect()
+}
+
+fn with_limits(change: impl FnOnce(&mut Limits)) -> Setup {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    Recipe { limits, ..Recipe::new(PROVIDER) }.setup()
+}
+
+fn closed(pair: &Pair, side: Side) -> Option<CloseReason> {
+    pair.ends.end(side).and_then(model_tests::End::closed)
+}
+
+#[test]
+fn an_unanswered_hello_goes_out_with_doubling_distance_until_the_deadline() {
+    let mut pair = Pair::new(&with_limits(|_| {}), DEAF);
+    pair.run_for(Duration::from_millis(59_999));
+    assert_eq!(closed(&pair, Side::Client), None);
+    pair.run_for(Duration::from_millis(1));
+    assert_eq!(closed(&pair, Side::Client), Some(CloseReason::Failed(Error::HandshakeTimeout)));
+    assert_eq!(pair.ends.next_timer(), None, "nothing is left to wait for");
+    assert_eq!(sent_at(&pair, Side::Client), [0.0, 1.0, 3.0, 7.0, 15.0, 31.0]);
+}
+
+#[test]
+fn the_timeout_is_capped_and_retransmissions_are_counted() {
+    let setup = with_limits(|limits| {
+        limits.initial_rto = Duration::from_secs(9); // RFC 7925 §11
+        limits.max_rto = Duration::from_secs(20);
+        limits.max_retransmissions = 4;
+        limits.handshake_timeout = Duration::from_secs(1000);
+    });
+    let mut pair = Pair::new(&setup, DEAF);
+    pair.run_for(Duration::from_secs(999));
+    assert_eq!(sent_at(&pair, Side::Client), [0.0, 9.0, 27.0, 47.0, 67.0]);
+    assert_eq!(closed(&pair, Side::Client), Some(CloseReason::Failed(Error::NoAnswer)));
+}
+
+#[test]
+fn a_server_whose_client_vanished_gives_up() {
+    let mut pair = Pair::new(&with_limits(|_| {}), Faults::default());
+    let arrived = pair.run_until(Duration::from_secs(1), |pair| pair.ends.end(Side::Server).is_some());
+    assert!(arrived);
+    pair.network.set_faults(Side::Client, DEAF);
+    pair.run_for(Duration::from_secs(61));
+    assert_eq!(closed(&pair, Side::Server), Some(CloseReason::Failed(Error::HandshakeTimeout)));
+    let flights = pair.ends.end(Side::Server).unwrap().connection().stats().timeouts;
+    assert_eq!(flights, 5, "after 1, 2, 4, 8 and 16 more seconds; the deadline comes before the next");
+}
+
+/// The server has spoken last and answers a client that missed it, without a timer that sends; then it forgets.
+#[test]
+fn the_last_flight_is_kept_for_a_client_that_missed_it_and_no_longer() {
+    let setup = with_limits(|limits| limits.handshake_timeout = Duration::from_secs(1000));
+    let mut pair = Pair::on(&setup, Network::new(0, Faults::default()));
+    assert!(pair.run_until(Duration::from_secs(1), |pair| {
+        pair.ends.end(Side::Server).is_some_and(model_tests::End::connected)
+    }));
+    let mut late = pair.clone();
+    // Lost on the way, several times.
+    pair.network.clear();
+    pair.network.set_faults(Side::Server, DEAF);
+    pair.run_for(Duration::from_secs(20));
+    assert!(!pair.ends.connected());
+    pair.network.set_faults(Side::Server, Faults::default());
+    pair.connect();
+    let server = pair.ends.end(Side::Server).unwrap().connection();
+    assert!(server.stats().repeats >= 4, "{:?}", server.stats());
+    assert_eq!(server.stats().timeouts, 0, "the last flight has no timer of its own");
+
+    late.run_for(Duration::from_secs(239));
+    assert!(late.ends.end(Side::Server).unwrap().connection().holds_handshake());
+    late.run_for(Duration::from_secs(2));
+    assert!(!late.ends.end(Side::Server).unwrap().connection().holds_handshake());
+    assert_eq!(late.ends.next_timer(), None, "an idle pair has no timers");
+}
