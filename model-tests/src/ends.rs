@@ -260,6 +260,15 @@ impl Ends {
         Some(world.run(|| f(end)))
     }
 
+    /// A hash of what the listener holds.
+    #[cfg(feature = "model")]
+    pub fn listener_fingerprint(&self) -> u64 {
+        use core::hash::Hasher as _;
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.door.listener.fingerprint(&mut hasher);
+        hasher.finish()
+    }
+
     /// Bytes the listener received from, and sent to, the address that was not validated yet.
     pub const fn before_validation(&self) -> (usize, usize) {
         (self.door.received, self.door.replied)

@@ -4,12 +4,18 @@
 //! - [`Ends`]: a client, a listener and the server it leads to, with the monitors that watch every run
 //! - [`Pair`]: both ends on the simulated link, in virtual time
 //! - [`Script`]: both ends driven by a schedule
+//! - `explore` (feature `model`): every run within a budget of faults
 //! - [`Recipe`]: configurations from few choices
 //! - [`mailbox`]: the datagrams under way when a schedule, not a clock, decides what arrives
+//!
+//! Tests print their figures with `-- --nocapture`. `PROPTEST_CASES=100000` makes property tests longer,
+//! `UPDATE_SNAPSHOTS=1` writes reviewed snapshots anew, and a schedule that fails goes into `tests/schedules` as text.
 //!
 //! The link in virtual time is the crate `simulated_network`, the provider that panics on misuse `ideal_crypto`.
 
 mod ends;
+#[cfg(feature = "model")]
+pub mod explore;
 pub mod mailbox;
 mod pair;
 mod recipe;

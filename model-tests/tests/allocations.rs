@@ -8,14 +8,14 @@ use simulated_network::Faults;
 
 const RECORDS: usize = 100_000;
 
-/// Two connected connections, client first, and the time.
-fn connected(provider: Provider, suite: CipherSuite) -> ([Connection; 2], Instant) {
+/// Two connected connections, client first, the time, and what they share with others.
+fn connected(provider: Provider, suite: CipherSuite) -> ([Connection; 2], Instant, Setup) {
     let setup: Setup = Recipe { suites: vec![suite], ..Recipe::new(provider) }.setup();
     let mut pair = Pair::new(&setup, Faults::default());
     pair.connect();
     pair.run_for(core::time::Duration::from_millis(100));
     let now = pair.ends.now();
-    (pair.ends.into_connections().expect("both exist"), now)
+    (pair.ends.into_connections().expect("both exist"), now, setup)
 }
 
 /// One record from `from` to `to`, opened and compared.
@@ -35,7 +35,7 @@ fn assert_nothing_allocated(info: &AllocationInfo, what: &str) {
 
 /// Sends records by turns in the directions of `from`, measured.
 fn run(provider: Provider, suite: CipherSuite, from: &[Side], records: usize) -> AllocationInfo {
-    let ([mut client, mut server], now) = connected(provider, suite);
+    let ([mut client, mut server], now, _setup) = connected(provider, suite);
     let mut buffer = [0; 256];
     World::unchecked().run(|| {
         measure(|| {
@@ -76,4 +76,27 @@ fn a_hundred_thousand_records_of_the_real_provider_allocate_nothing() {
 fn the_counter_counts() {
     let info = measure(|| core::mem::forget(vec![0_u8; 100]));
     assert_eq!((info.count_total, info.bytes_current), (1, 100));
+}
+
+/// Bytes on the heap that belong to one connection alone.
+fn heap(connection: Connection) -> i64 {
+    -measure(|| drop(connection)).bytes_current
+}
+
+/// Prints what an idle session costs; the bound only catches a connection that keeps its handshake.
+#[test]
+fn an_idle_connection_keeps_no_more_than_its_keys() {
+    for suite in [CipherSuite::TLS_PSK_WITH_AES_128_CCM_8, CipherSuite::TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384]
+    {
+        let ([client, mut server], now, _setup) = connected(dtls_crypto::PROVIDER, suite);
+        let flight =
+            -measure(|| server.handle_timeout(now.after(core::time::Duration::from_secs(240))).unwrap())
+                .bytes_current;
+        let (client, server) = (heap(client), heap(server));
+        let inline = size_of::<Connection>();
+        println!(
+            "{suite:?}: {inline} bytes and, on the heap, client {client}, server {server}, and {flight} as long as it keeps its last flight"
+        );
+        assert!(client < 2048 && server < 2048);
+    }
 }

@@ -90,6 +90,12 @@ impl Listener {
         self.secrets.set(id, secret, now);
     }
 
+    /// Hashes the hellos in reassembly. The cookie secret is left out: it depends on time alone.
+    #[cfg(feature = "__model")]
+    pub fn fingerprint(&self, hasher: &mut impl core::hash::Hasher) {
+        core::hash::Hash::hash(&self.pool, hasher);
+    }
+
     /// Counters since the start.
     pub const fn stats(&self) -> &Stats {
         &self.stats

@@ -14,14 +14,14 @@ const ADDRESS_LEN: usize = 32;
 const MAX_HOLES: usize = 8;
 
 /// All slots.
-#[cfg_attr(feature = "__model", derive(Clone))]
+#[cfg_attr(feature = "__model", derive(Clone, Hash))]
 pub(super) struct HelloPool {
     slots: Vec<Slot>,
     /// Counts insertions, to find the oldest slot.
     clock: u64,
 }
 
-#[cfg_attr(feature = "__model", derive(Clone))]
+#[cfg_attr(feature = "__model", derive(Clone, Hash))]
 struct Slot {
     /// When the slot was last given to a hello; 0 while it is free.
     used: u64,
