@@ -4,8 +4,8 @@ mod harness;
 
 use std::fs;
 
-use child_process::Process;
-use harness::{PSK, TempPath, Way, Wiretap, connected_client, dtls, echo, server};
+use child_process::{Process, Way, Wiretap};
+use harness::{PSK, TempPath, alerts, connected_client, dtls, echo, server};
 
 #[test]
 fn lines_go_there_and_replies_come_back_on_standard_output() {
@@ -46,7 +46,7 @@ fn both_ends_close_in_order() {
     let client = dtls(&["client", &tap.address(), "--psk", PSK, "--send", "bye"]);
     assert_eq!(client.finish(0).stdout, "bye\n");
     // Protected, in epoch 1: two bytes, explicit nonce and tag.
-    let alerts = tap.alerts(Way::ToServer);
+    let alerts = alerts(&tap, Way::ToServer);
     assert!(matches!(&alerts[..], [alert] if alert[3..5] == [0, 1] && alert.len() == 13 + 8 + 2 + 16));
 }
 

@@ -1,21 +1,10 @@
-//! The real command, and a look at the wire between its two ends.
+//! The real command.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use core::{
-    net::SocketAddr,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
-use std::{
-    fs,
-    net::UdpSocket,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    thread::{self, JoinHandle},
-};
+use std::{fs, net::UdpSocket, path::PathBuf};
 
-use child_process::Process;
+use child_process::{Process, Way, Wiretap};
 
 /// The right key of identity `sensor`.
 pub(crate) const PSK: &str = "sensor=5a17b3c4d5e6f708192a3b4c5d6e7f80";
@@ -91,84 +80,9 @@ impl Untouched {
     }
 }
 
-/// Stands between a client and a server and keeps a copy of all that passes.
-pub(crate) struct Wiretap {
-    address: SocketAddr,
-    passed: Arc<Mutex<Vec<Passed>>>,
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-/// A datagram and where it went.
-type Passed = (Way, Vec<u8>);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
-    ToServer,
-    ToClient,
-}
-
-impl Wiretap {
-    /// A tap in front of the server at `address`, for one client at a time.
-    pub(crate) fn before(address: &str) -> Self {
-        let front = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let back = UdpSocket::bind("127.0.0.1:0").unwrap();
-        back.connect(address).unwrap();
-        let mut tap = Self {
-            address: front.local_addr().unwrap(),
-            passed: Arc::default(),
-            stop: Arc::default(),
-            threads: Vec::new(),
-        };
-        let client = Arc::new(Mutex::new(None));
-        let (to_server, from) = (back.try_clone().unwrap(), Arc::clone(&client));
-        let answers = front.try_clone().unwrap();
-        tap.pump(Way::ToServer, front, move |bytes, sender| {
-            *from.lock().unwrap() = Some(sender);
-            let _ = to_server.send(bytes);
-        });
-        tap.pump(Way::ToClient, back, move |bytes, _| {
-            if let Some(client) = *client.lock().unwrap() {
-                let _ = answers.send_to(bytes, client);
-            }
-        });
-        tap
-    }
-
-    /// Where the client is to connect to.
-    pub(crate) fn address(&self) -> String {
-        self.address.to_string()
-    }
-
-    /// The unprotected and protected alert records that went this way, whole.
-    pub(crate) fn alerts(&self, way: Way) -> Vec<Vec<u8>> {
-        let passed = self.passed.lock().unwrap();
-        let datagrams = passed.iter().filter(|(w, _)| *w == way);
-        datagrams.flat_map(|(_, bytes)| records(bytes)).filter(|record| record[0] == 21).collect()
-    }
-
-    fn pump(&mut self, way: Way, from: UdpSocket, mut pass: impl FnMut(&[u8], SocketAddr) + Send + 'static) {
-        let (passed, stop) = (Arc::clone(&self.passed), Arc::clone(&self.stop));
-        from.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        self.threads.push(thread::spawn(move || {
-            let mut buffer = [0; 65_535];
-            while !stop.load(Ordering::Relaxed) {
-                if let Ok((len, sender)) = from.recv_from(&mut buffer) {
-                    passed.lock().unwrap().push((way, buffer[..len].to_vec()));
-                    pass(&buffer[..len], sender);
-                }
-            }
-        }));
-    }
-}
-
-impl Drop for Wiretap {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
+/// The alert records, unprotected and protected, that went this way.
+pub(crate) fn alerts(tap: &Wiretap, way: Way) -> Vec<Vec<u8>> {
+    tap.datagrams(way).iter().flat_map(|bytes| records(bytes)).filter(|record| record[0] == 21).collect()
 }
 
 /// The records of a DTLS 1.2 datagram.

@@ -1,7 +1,9 @@
-//! Programs as child processes of tests: type lines, wait for output, check the exit code.
+//! Programs as child processes of tests: type lines, wait for output, check the exit code; and a tap on the UDP between them.
 //!
 //! Nothing here decides by time: a wait ends when what is waited for comes, or after [`PATIENCE`] as a failure. A program that
 //! is missing is a failure, never a skipped test. Knows processes and their output and nothing of DTLS.
+
+mod wiretap;
 
 use core::time::Duration;
 use std::{
@@ -10,6 +12,8 @@ use std::{
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
 };
+
+pub use wiretap::{Way, Wiretap};
 
 /// Far more than anything takes on a loaded machine; only a failure waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
