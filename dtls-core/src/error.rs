@@ -57,6 +57,7 @@ rules! {
         Replay => "this record number was already received",
         TooOld => "the record number is left of the replay window",
         BadTag => "the record does not authenticate",
+        NoContentType => "the record's plaintext is nothing but padding",
         WrongVersion => "the record carries another protocol version",
         PlaintextAfterKeys => "an unprotected record after its epoch was replaced by a keyed one",
         UnexpectedContent => "this content type is not expected in this epoch or state",

@@ -7,6 +7,9 @@ use super::CryptoError;
 /// Nonce length in bytes of every AEAD used by DTLS (RFC 5288 §3, RFC 6655 §3, RFC 7905 §2).
 pub const NONCE_LEN: usize = 12;
 
+/// Bytes that a mask is made of, and bytes of a mask.
+pub const MASK_SAMPLE_LEN: usize = 16;
+
 /// The AEADs the core can ask for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -47,6 +50,26 @@ impl AeadAlgorithm {
         }
     }
 
+    /// Records that one key may protect, so that an attacker's advantage stays negligible (RFC 9147 §4.5.3, §B).
+    pub const fn confidentiality_limit(self) -> u64 {
+        match self {
+            // 2^24.5 records of full size
+            Self::Aes128Gcm | Self::Aes256Gcm => 23_726_566,
+            Self::Aes128Ccm | Self::Aes256Ccm | Self::Aes128Ccm8 | Self::Aes256Ccm8 => 1 << 23,
+            Self::ChaCha20Poly1305 => 1 << 48,
+        }
+    }
+
+    /// Records that may fail to authenticate under one key before it must not be used any more (RFC 9147 §4.5.3, §B).
+    pub const fn integrity_limit(self) -> u64 {
+        match self {
+            Self::Aes128Gcm | Self::Aes256Gcm | Self::ChaCha20Poly1305 => 1 << 36,
+            // 2^23.5
+            Self::Aes128Ccm | Self::Aes256Ccm => 11_863_283,
+            Self::Aes128Ccm8 | Self::Aes256Ccm8 => 1 << 7,
+        }
+    }
+
     /// Tag length in bytes.
     pub const fn tag_len(self) -> usize {
         match self {
@@ -66,6 +89,19 @@ pub trait Aead: Send + Sync {
     /// # Errors
     /// [`CryptoError`] if the length is wrong.
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError>;
+
+    /// Prepares a key for masks made with the cipher under this AEAD; as long as an AEAD key.
+    ///
+    /// # Errors
+    /// [`CryptoError`] if the length is wrong.
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError>;
+}
+
+/// A prepared key for masks. Must zeroise itself when dropped. Masking does not allocate.
+pub trait MaskKey: Send + Sync {
+    /// AES: the sample encrypted as one block. ChaCha20: the first 16 bytes of the keystream whose block counter is the first
+    /// four bytes of the sample, little-endian, and whose nonce is the other twelve (RFC 9147 §4.2.3, as in RFC 9001 §5.4).
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> [u8; MASK_SAMPLE_LEN];
 }
 
 /// A prepared key. Must zeroise itself when dropped. Neither call allocates.
@@ -100,6 +136,20 @@ pub trait AeadKey: Send + Sync {
 pub(crate) type KeyBox = Box<dyn AeadKey>;
 #[cfg(feature = "__model")]
 pub(crate) type KeyBox = crate::Arc<dyn AeadKey>;
+
+#[cfg(not(feature = "__model"))]
+pub(crate) type MaskBox = Box<dyn MaskKey>;
+#[cfg(feature = "__model")]
+pub(crate) type MaskBox = crate::Arc<dyn MaskKey>;
+
+#[cfg(not(feature = "__model"))]
+pub(crate) const fn mask_box(key: Box<dyn MaskKey>) -> MaskBox {
+    key
+}
+#[cfg(feature = "__model")]
+pub(crate) fn mask_box(key: Box<dyn MaskKey>) -> MaskBox {
+    key.into()
+}
 
 #[cfg(not(feature = "__model"))]
 pub(crate) const fn key_box(key: Box<dyn AeadKey>) -> KeyBox {

@@ -6,17 +6,18 @@
 
 mod aead;
 mod hash;
+pub(crate) mod hkdf;
 mod kx;
 mod prf;
 mod secret;
 
-pub use aead::{Aead, AeadAlgorithm, AeadKey, NONCE_LEN};
+pub use aead::{Aead, AeadAlgorithm, AeadKey, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, MAX_DIGEST_LEN};
 pub use kx::{KeyShare, KxGroup, KxGroupId, SharedSecret};
 pub use prf::Prf;
 pub use secret::Secret;
 
-pub(crate) use aead::{KeyBox, key_box};
+pub(crate) use aead::{KeyBox, MaskBox, key_box, mask_box};
 pub(crate) use hash::{HmacBox, hmac_box};
 pub(crate) use kx::{ShareBox, share_box};
 pub(crate) use secret::ct_eq;

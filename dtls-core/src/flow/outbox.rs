@@ -1,17 +1,26 @@
-//! Flights (RFC 6347 §4.2.4): kept as plaintext messages, cut into fragments only while a datagram is being written.
+//! Flights (RFC 6347 §4.2.4, RFC 9147 §5.7): kept as plaintext messages, cut into fragments only while a datagram is being
+//! written.
 //!
-//! Nothing encrypted is queued. A retransmission rewinds the cursor; a smaller MTU needs no special code.
+//! Nothing encrypted is queued. A retransmission rewinds the cursor and skips what was acknowledged; a smaller MTU needs no
+//! special code.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 
+use super::ranges::Holes;
 use crate::{
     error::Error,
-    record::layer::{RecordLayer, Sealed},
+    record::{
+        layer::{NewRecord, RecordLayer, Sealed},
+        number::RecordNumber,
+    },
     wire::{
         enums::{ContentType, HandshakeType},
         handshake::{FragmentHeader, HEADER_LEN},
     },
 };
+
+/// Fragments sent that an acknowledgement can still refer to; the oldest is forgotten, and simply sent again if need be.
+const MAX_SENT: usize = 64;
 
 /// When a flight is sent again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,22 +28,40 @@ use crate::{
 pub(crate) enum Delivery {
     /// By timer, until the peer's next flight arrives.
     UntilReply,
-    /// Only when the peer shows that it missed it: the last flight (RFC 6347 §4.2.4).
+    /// Only when the peer shows that it missed it: the last flight of DTLS 1.2 (RFC 6347 §4.2.4).
     OnDemand,
+    /// By timer, until every byte is acknowledged (RFC 9147 §7).
+    UntilAcked,
 }
 
 /// One thing of a flight.
 #[derive(Debug)]
 #[cfg_attr(feature = "__model", derive(Clone, Hash))]
 enum Item {
-    Message {
-        epoch: u16,
-        typ: HandshakeType,
-        seq: u16,
-        body: Vec<u8>,
-    },
+    Message(Outgoing),
     /// ChangeCipherSpec, in epoch 0; part of the flight like any message (RFC 6347 §4.2.5).
     Ccs,
+}
+
+#[derive(Debug)]
+#[cfg_attr(feature = "__model", derive(Clone, Hash))]
+struct Outgoing {
+    epoch: u16,
+    typ: HandshakeType,
+    seq: u16,
+    body: Vec<u8>,
+    /// What the peer has not acknowledged. A message without a body has one imaginary byte, so that it can be.
+    unacked: Holes,
+}
+
+/// A fragment that went out in a record.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "__model", derive(Hash))]
+struct Sent {
+    /// `None` while its record is being written.
+    number: Option<RecordNumber>,
+    item: usize,
+    range: (usize, usize),
 }
 
 /// The flight being sent, or waiting for its answer.
@@ -45,15 +72,38 @@ pub(crate) struct Outbox {
     delivery: Delivery,
     /// First item not yet wholly written in this round, and how much of it is.
     cursor: (usize, usize),
+    sent: VecDeque<Sent>,
     next_seq: u16,
     /// Whether several messages may share an unprotected record.
     pack_plain: bool,
 }
 
+/// The next piece of the flight to write: an unacknowledged range of one item.
+#[derive(Clone, Copy)]
+struct Piece {
+    item: usize,
+    from: usize,
+    to: usize,
+}
+
+impl Outgoing {
+    /// Bytes that can be acknowledged: the body's, or one for an empty body.
+    fn extent(&self) -> usize {
+        self.body.len().max(1)
+    }
+}
+
 impl Outbox {
     /// Empty; the first message gets the message_seq `next_seq`.
     pub(crate) const fn new(next_seq: u16, pack_plain: bool) -> Self {
-        Self { items: Vec::new(), delivery: Delivery::OnDemand, cursor: (0, 0), next_seq, pack_plain }
+        Self {
+            items: Vec::new(),
+            delivery: Delivery::OnDemand,
+            cursor: (0, 0),
+            sent: VecDeque::new(),
+            next_seq,
+            pack_plain,
+        }
     }
 
     /// Forgets the flight before, which the peer has answered, and starts a new one.
@@ -65,6 +115,7 @@ impl Outbox {
     /// Forgets the flight.
     pub(crate) fn clear(&mut self) {
         self.items = Vec::new();
+        self.sent = VecDeque::new();
         self.cursor = (0, 0);
     }
 
@@ -72,7 +123,8 @@ impl Outbox {
     pub(crate) fn push_message(&mut self, epoch: u16, typ: HandshakeType, body: Vec<u8>) -> u16 {
         let seq = self.next_seq;
         self.next_seq = self.next_seq.saturating_add(1);
-        self.items.push(Item::Message { epoch, typ, seq, body });
+        let unacked = Holes::whole(body.len().max(1));
+        self.items.push(Item::Message(Outgoing { epoch, typ, seq, body, unacked }));
         seq
     }
 
@@ -96,15 +148,38 @@ impl Outbox {
 
     /// Whether something of the flight is still to be written in this round.
     pub(crate) fn has_pending(&self) -> bool {
-        self.cursor.0 < self.items.len()
+        self.piece().is_some() || self.at_ccs()
     }
 
-    /// Sends the whole flight again.
+    /// Sends what is unacknowledged of the flight again.
     pub(crate) const fn rewind(&mut self) {
         self.cursor = (0, 0);
     }
 
-    /// Writes as much of the flight as fits into `out`, one datagram, and returns its length; reports each record.
+    /// The peer has received the record `number` (RFC 9147 §7.2). Returns whether that was news.
+    pub(crate) fn on_ack(&mut self, number: RecordNumber) -> bool {
+        let Self { items, sent, .. } = self;
+        let mut news = false;
+        for Sent { item, range, .. } in sent.iter().filter(|s| s.number == Some(number)) {
+            if let Some(Item::Message(message)) = items.get_mut(*item) {
+                news |= message.unacked.missing_in(range.0, range.1) > 0;
+                message.unacked.fill(range.0, range.1);
+            }
+        }
+        sent.retain(|s| s.number != Some(number));
+        news
+    }
+
+    /// Whether nothing of the flight is left unacknowledged.
+    pub(crate) fn is_acked(&self) -> bool {
+        self.items.iter().all(|item| match item {
+            Item::Message(message) => message.unacked.is_empty(),
+            Item::Ccs => true,
+        })
+    }
+
+    /// Writes as much of the flight as fits into `out`, one datagram, and returns its length; reports each record. With
+    /// `more`, something else will follow in the same datagram if it has room.
     ///
     /// Packing is greedy: a fragment is cut only where the datagram is full, and in protected epochs consecutive messages
     /// share a record.
@@ -115,39 +190,92 @@ impl Outbox {
         &mut self,
         records: &mut RecordLayer,
         out: &mut [u8],
+        more: bool,
         mut sealed: impl FnMut(ContentType, Sealed),
     ) -> Result<usize, Error> {
         let mut used = 0usize;
-        while let Some(item) = self.items.get(self.cursor.0) {
+        loop {
             let rest = out.get_mut(used..).unwrap_or_default();
-            let (typ, epoch, least) = match item {
-                Item::Ccs => (ContentType::CHANGE_CIPHER_SPEC, 0, 1),
-                Item::Message { epoch, .. } => (
-                    ContentType::HANDSHAKE,
-                    *epoch,
-                    self.least_fragment().ok_or(Error::Internal("flight cursor"))?,
-                ),
-            };
-            match records.plaintext_room(epoch, rest.len()) {
-                Some(room) if room >= least => {}
-                _ => break,
+            let Some((record, least)) = self.next_record(records, rest.len(), more) else { break };
+            if records.plaintext_room(record, rest.len()).is_none_or(|room| room < least) {
+                break;
             }
-            let record = records.seal_with(epoch, typ, rest, |body| match typ {
+            let written = records.seal_with(record, rest, |body| match record.typ {
                 ContentType::CHANGE_CIPHER_SPEC => self.write_ccs(body),
-                _ => self.write_fragments(epoch, body),
+                _ => self.write_fragments(record.epoch, body),
             })?;
-            sealed(typ, record);
-            used = used.saturating_add(record.len);
+            for sent in self.sent.iter_mut().filter(|s| s.number.is_none()) {
+                sent.number = Some(written.number);
+            }
+            sealed(record.typ, written);
+            used = used.saturating_add(written.len);
         }
         Ok(used)
     }
 
-    /// The fewest bytes worth a fragment at the cursor: its header and one byte of body, if there is any.
-    fn least_fragment(&self) -> Option<usize> {
-        match self.items.get(self.cursor.0)? {
-            Item::Message { body, .. } => Some(HEADER_LEN.saturating_add(usize::from(!body.is_empty()))),
+    /// The record to write next into `room` bytes, and the least plaintext worth one.
+    fn next_record(&self, records: &RecordLayer, room: usize, more: bool) -> Option<(NewRecord, usize)> {
+        if self.at_ccs() {
+            let typ = ContentType::CHANGE_CIPHER_SPEC;
+            return Some((NewRecord { epoch: 0, typ, last: false }, 1));
+        }
+        let first = self.piece()?;
+        let epoch = self.message(first.item)?.epoch;
+        let mut record = NewRecord { epoch, typ: ContentType::HANDSHAKE, last: true };
+        // It is the last of its datagram if it fills it, or if nothing is left to be sent afterwards.
+        let (run, goes_on) = self.run(first, epoch);
+        let filled = records.plaintext_room(record, room).is_none_or(|n| run > n);
+        record.last = filled || !(goes_on || more);
+        let body = usize::from(!self.message(first.item)?.body.is_empty());
+        Some((record, HEADER_LEN.saturating_add(body)))
+    }
+
+    /// Plaintext bytes of what one record of `epoch` would take from `first` on if it had room, and whether something of the
+    /// flight would be left.
+    fn run(&self, first: Piece, epoch: u16) -> (usize, bool) {
+        let mut total = 0usize;
+        let mut next = Some(first);
+        let shares = epoch > 0 || self.pack_plain;
+        while let Some(piece) = next {
+            let Some(message) = self.message(piece.item).filter(|m| m.epoch == epoch) else { break };
+            let body = piece.to.min(message.body.len()).saturating_sub(piece.from);
+            total = total.saturating_add(HEADER_LEN).saturating_add(body);
+            next = self.piece_after((piece.item, piece.to));
+            if !shares {
+                break;
+            }
+        }
+        (total, next.is_some())
+    }
+
+    /// Whether the cursor stands at a ChangeCipherSpec.
+    fn at_ccs(&self) -> bool {
+        matches!(self.items.get(self.cursor.0), Some(Item::Ccs))
+    }
+
+    fn message(&self, item: usize) -> Option<&Outgoing> {
+        match self.items.get(item)? {
+            Item::Message(message) => Some(message),
             Item::Ccs => None,
         }
+    }
+
+    /// The piece at the cursor.
+    fn piece(&self) -> Option<Piece> {
+        self.piece_after(self.cursor)
+    }
+
+    /// The first unacknowledged range from a position on, up to the next ChangeCipherSpec.
+    fn piece_after(&self, (item, offset): (usize, usize)) -> Option<Piece> {
+        let mut offset = offset;
+        for (index, entry) in self.items.iter().enumerate().skip(item) {
+            let Item::Message(message) = entry else { return None };
+            if let Some((from, to)) = message.unacked.first_in(offset, message.extent()) {
+                return Some(Piece { item: index, from, to });
+            }
+            offset = 0;
+        }
+        None
     }
 
     fn write_ccs(&mut self, body: &mut [u8]) -> usize {
@@ -160,34 +288,44 @@ impl Outbox {
     /// Writes fragments of consecutive messages of `epoch` until `out` is full.
     fn write_fragments(&mut self, epoch: u16, out: &mut [u8]) -> usize {
         let mut used = 0usize;
-        loop {
-            let least = self.least_fragment();
-            let (index, offset) = self.cursor;
-            let Some(Item::Message { epoch: e, typ, seq, body }) = self.items.get(index) else { break };
+        while let Some(piece) = self.piece() {
+            let Some(message) = self.message(piece.item).filter(|m| m.epoch == epoch) else { break };
             let rest = out.get_mut(used..).unwrap_or_default();
-            if *e != epoch || least.is_none_or(|n| rest.len() < n) {
-                break;
-            }
-            let left = body.get(offset..).unwrap_or_default();
-            let length = left.len().min(rest.len().saturating_sub(HEADER_LEN));
+            let left = message.body.get(piece.from..piece.to.min(message.body.len())).unwrap_or_default();
+            let room = rest.len().checked_sub(HEADER_LEN);
+            let Some(room) = room.filter(|room| *room > 0 || left.is_empty()) else { break };
+            let length = left.len().min(room);
             let header = FragmentHeader {
-                typ: *typ,
-                length: to_u24(body.len()),
-                message_seq: *seq,
-                fragment_offset: to_u24(offset),
+                typ: message.typ,
+                length: to_u24(message.body.len()),
+                message_seq: message.seq,
+                fragment_offset: to_u24(piece.from),
                 fragment_length: to_u24(length),
             };
             for (to, from) in rest.iter_mut().zip(header.encode().iter().chain(left.iter().take(length))) {
                 *to = *from;
             }
             used = used.saturating_add(HEADER_LEN).saturating_add(length);
-            let done = offset.saturating_add(length);
-            self.cursor = if done >= body.len() { (index.saturating_add(1), 0) } else { (index, done) };
+            let end = piece.from.saturating_add(length.max(usize::from(message.body.is_empty())));
+            self.advance(piece, end);
             if epoch == 0 && !self.pack_plain {
                 break;
             }
         }
         used
+    }
+
+    /// Moves the cursor behind what was written of `piece` and remembers it.
+    fn advance(&mut self, piece: Piece, end: usize) {
+        let done = self.message(piece.item).is_none_or(|m| end >= m.extent());
+        self.cursor = if done { (piece.item.saturating_add(1), 0) } else { (piece.item, end) };
+        if self.delivery != Delivery::UntilAcked {
+            return;
+        }
+        if self.sent.len() >= MAX_SENT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(Sent { number: None, item: piece.item, range: (piece.from, end) });
     }
 }
 

@@ -1,23 +1,113 @@
-//! Epochs as objects: each holds its own keys, numbers and replay window.
+//! Epochs as objects: each holds its own keys, numbers, replay window and counters.
 
 use super::{
     number::{MAX_SEQ, RecordNumber},
     protect::Protection,
     replay::Window,
 };
+use crate::{
+    error::Discard,
+    wire::{
+        enums::ContentType,
+        record::{MAX_PLAINTEXT, RecordHeader},
+    },
+};
 
 /// Keys and replay window for receiving in one epoch.
 #[derive(Debug)]
-#[cfg_attr(feature = "__model", derive(Clone, Hash))]
+#[cfg_attr(feature = "__model", derive(Clone))]
 pub(crate) struct ReadEpoch {
-    pub(super) epoch: u16,
-    pub(super) protection: Protection,
-    pub(super) window: Window,
+    epoch: u16,
+    protection: Protection,
+    window: Window,
+    /// Records that did not authenticate under this key (RFC 9147 §4.5.3).
+    failures: u64,
+}
+
+/// An authentic record.
+#[derive(Debug)]
+pub(crate) struct Opened<'d> {
+    pub(crate) typ: ContentType,
+    pub(crate) number: RecordNumber,
+    pub(crate) body: &'d mut [u8],
+    /// No record with a higher number was received in this epoch before.
+    pub(crate) newest: bool,
 }
 
 impl ReadEpoch {
     pub(crate) fn new(epoch: u16, protection: Protection, window: u16) -> Self {
-        Self { epoch, protection, window: Window::new(window) }
+        Self { epoch, protection, window: Window::new(window), failures: 0 }
+    }
+
+    pub(super) const fn number(&self) -> u16 {
+        self.epoch
+    }
+
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self.protection, Protection::Plain)
+    }
+
+    /// Whether records with a unified header and these epoch bits may belong here.
+    pub(super) fn takes_unified(&self, bits: u8) -> bool {
+        matches!(self.protection, Protection::V13(_)) && self.epoch & 3 == u16::from(bits)
+    }
+
+    /// Whether so many forgeries were tried that the key must not be used any more.
+    pub(super) const fn is_worn_out(&self) -> bool {
+        self.failures > self.protection.integrity_limit()
+    }
+
+    /// Opens a record with the 13-byte header: replay check, then authentication, then marking (RFC 6347 §4.1.2.6).
+    pub(super) fn open_legacy<'d>(
+        &mut self,
+        header: &RecordHeader,
+        body: &'d mut [u8],
+    ) -> Result<Opened<'d>, Discard> {
+        let RecordHeader { typ, number, .. } = *header;
+        let (body, newest) = match &self.protection {
+            // In epoch 0 nothing authenticates a number: a window there would let any forger shut out genuine records.
+            // Repeated messages are recognised by message_seq instead.
+            Protection::Plain => (body, true),
+            Protection::V12(keys) => {
+                self.window.check(number.seq())?;
+                let body = count_failure(&mut self.failures, keys.open(header, body))?;
+                (body, self.window.mark(number.seq()))
+            }
+            Protection::V13(_) => return Err(Discard::WrongVersion),
+        };
+        if body.len() > MAX_PLAINTEXT {
+            return Err(Discard::TooLong);
+        }
+        Ok(Opened { typ, number, body, newest })
+    }
+
+    /// Opens a record with a unified header: authentication first, then replay check and marking (RFC 9147 §4.5.1).
+    pub(super) fn open_unified<'d>(
+        &mut self,
+        header: &mut [u8],
+        body: &'d mut [u8],
+    ) -> Result<Opened<'d>, Discard> {
+        let Protection::V13(keys) = &self.protection else { return Err(Discard::WrongVersion) };
+        let opened = keys.open(self.epoch, self.window.next(), header, body);
+        let inner = count_failure(&mut self.failures, opened)?;
+        self.window.check(inner.seq)?;
+        let newest = self.window.mark(inner.seq);
+        Ok(Opened { typ: inner.typ, number: RecordNumber::new(self.epoch, inner.seq), body: inner.body, newest })
+    }
+}
+
+fn count_failure<T>(failures: &mut u64, opened: Result<T, Discard>) -> Result<T, Discard> {
+    if matches!(opened, Err(Discard::BadTag)) {
+        *failures = failures.saturating_add(1);
+    }
+    opened
+}
+
+/// How many records were forged is no part of a connection's behaviour until the limit ends it.
+#[cfg(feature = "__model")]
+impl core::hash::Hash for ReadEpoch {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (self.epoch, &self.protection, &self.window, self.is_worn_out()).hash(state);
     }
 }
 
@@ -27,7 +117,7 @@ impl ReadEpoch {
 pub(crate) struct WriteEpoch {
     pub(super) epoch: u16,
     pub(super) protection: Protection,
-    /// The number of the next record; above [`MAX_SEQ`] the epoch is used up.
+    /// The number of the next record; above [`MAX_SEQ`] or the key's limit the epoch is used up.
     pub(super) next_seq: u64,
 }
 
@@ -36,9 +126,14 @@ impl WriteEpoch {
         Self { epoch, protection, next_seq }
     }
 
-    /// Takes the next record number, which is never given out again, or `None` when all are used (RFC 6347 §4.1).
+    pub(crate) const fn number(&self) -> u16 {
+        self.epoch
+    }
+
+    /// Takes the next record number, which is never given out again, or `None` when all are used (RFC 6347 §4.1) or the key
+    /// has protected as many records as it may (RFC 9147 §4.5.3).
     pub(super) const fn take_number(&mut self) -> Option<RecordNumber> {
-        if self.next_seq > MAX_SEQ {
+        if self.next_seq > MAX_SEQ || self.next_seq >= self.protection.confidentiality_limit() {
             return None;
         }
         let number = RecordNumber::new(self.epoch, self.next_seq);

@@ -1,40 +1,37 @@
-//! The record layer of one connection: finds the epoch, checks, opens, marks; numbers and seals.
+//! The record layer of one connection: finds the epoch, opens, numbers, seals. Asks the epoch for everything else.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{
-    epoch::{ReadEpoch, WriteEpoch},
+    epoch::{Opened, ReadEpoch, WriteEpoch},
     number::RecordNumber,
-    protect::{Overhead, Protection},
+    protect::{Form, Overhead, Protection},
 };
 use crate::{
     error::{Discard, Error, SendError},
     wire::{
         enums::{ContentType, ProtocolVersion},
-        record::{MAX_PLAINTEXT, RawRecord, RecordHeader},
+        record::{MAX_PLAINTEXT, RawRecord, RecordHeader, UnifiedFlags},
     },
 };
 
-/// All epochs of a connection. DTLS 1.2 reads in one epoch at a time; the write epoch before the current one is kept while
-/// its messages may have to be sent again.
+/// Records of an epoch whose number fits into eight bits whatever was lost: the receiver takes the number closest to what it
+/// expects, and it may expect 0 (RFC 9147 §4.2.2).
+const SHORT_NUMBERS: u64 = 128;
+
+/// All epochs of a connection: one to read and the one before it, which late and repeated records still come in; one to write
+/// and those whose messages may have to be sent again.
 #[derive(Debug)]
 #[cfg_attr(feature = "__model", derive(Clone, Hash))]
 pub(crate) struct RecordLayer {
     read: ReadEpoch,
+    old_read: Option<Box<ReadEpoch>>,
     write: WriteEpoch,
-    old_write: Option<Box<WriteEpoch>>,
-    /// The version field of records sent.
+    old_writes: Vec<WriteEpoch>,
+    /// The version field of records that have one.
     version: ProtocolVersion,
-}
-
-/// An authentic record.
-#[derive(Debug)]
-pub(crate) struct Opened<'d> {
-    pub(crate) typ: ContentType,
-    pub(crate) number: RecordNumber,
-    pub(crate) body: &'d mut [u8],
-    /// No record with a higher number was received in this epoch before.
-    pub(crate) newest: bool,
+    /// Whether record numbers always take 16 bits.
+    wide_numbers: bool,
 }
 
 /// A record that was written to the front of the output.
@@ -44,14 +41,25 @@ pub(crate) struct Sealed {
     pub(crate) number: RecordNumber,
 }
 
+/// Which record to write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewRecord {
+    pub(crate) epoch: u16,
+    pub(crate) typ: ContentType,
+    /// Nothing will follow it in its datagram.
+    pub(crate) last: bool,
+}
+
 impl RecordLayer {
     /// Epoch 0 in both directions; the first record sent gets the number `first_seq`.
-    pub(crate) fn new(version: ProtocolVersion, first_seq: u64) -> Self {
+    pub(crate) fn new(version: ProtocolVersion, first_seq: u64, wide_numbers: bool) -> Self {
         Self {
             read: ReadEpoch::new(0, Protection::Plain, 64),
+            old_read: None,
             write: WriteEpoch::new(0, Protection::Plain, first_seq),
-            old_write: None,
+            old_writes: Vec::new(),
             version,
+            wide_numbers,
         }
     }
 
@@ -61,118 +69,146 @@ impl RecordLayer {
     }
 
     pub(crate) const fn read_epoch(&self) -> u16 {
-        self.read.epoch
+        self.read.number()
     }
 
     pub(crate) const fn write_epoch(&self) -> u16 {
-        self.write.epoch
+        self.write.number()
     }
 
-    /// Reads in `epoch` from now on. Nothing of the epoch before can be read any more.
-    pub(crate) fn install_read(&mut self, epoch: ReadEpoch) {
+    /// Reads in `epoch` from now on, and in no other.
+    pub(crate) fn replace_read(&mut self, epoch: ReadEpoch) {
         self.read = epoch;
+        self.old_read = None;
     }
 
-    /// Writes in `epoch` from now on; the epoch before stays for retransmission until [`Self::retire_old_write`].
-    pub(crate) fn install_write(&mut self, epoch: WriteEpoch) {
+    /// Reads in `epoch` from now on, and in the epoch before it until [`Self::retire_old`].
+    pub(crate) fn advance_read(&mut self, epoch: ReadEpoch) {
+        let old = core::mem::replace(&mut self.read, epoch);
+        self.old_read = Some(Box::new(old));
+    }
+
+    /// Writes in `epoch` from now on; the epochs before stay for retransmission until [`Self::retire_old`].
+    pub(crate) fn advance_write(&mut self, epoch: WriteEpoch) {
         let old = core::mem::replace(&mut self.write, epoch);
-        self.old_write = Some(Box::new(old));
+        self.old_writes.push(old);
     }
 
-    /// Forgets the previous write epoch.
-    pub(crate) fn retire_old_write(&mut self) {
-        self.old_write = None;
+    /// Forgets all epochs but the current ones.
+    pub(crate) fn retire_old(&mut self) {
+        self.old_read = None;
+        self.old_writes = Vec::new();
     }
 
-    /// Opens one record in place: epoch, then replay check, then authentication, then marking. One function, so that
-    /// nothing can be reordered or skipped (RFC 6347 §4.1.2.6).
+    /// Whether so many forgeries were tried under a key that the connection must end (RFC 9147 §4.5.3).
+    pub(crate) fn is_worn_out(&self) -> bool {
+        self.read.is_worn_out() || self.old_read.as_ref().is_some_and(|e| e.is_worn_out())
+    }
+
+    /// Opens one record in place.
     ///
     /// # Errors
-    /// [`Discard`] with the reason. Nothing has changed then.
+    /// [`Discard`] with the reason. Nothing has changed then but the count of failures.
     pub(crate) fn open<'d>(&mut self, record: RawRecord<'d>) -> Result<Opened<'d>, Discard> {
-        let RawRecord { header, body } = record;
-        let RecordHeader { typ, number, .. } = header;
-        let read = &mut self.read;
-        if number.epoch() != read.epoch {
-            let plain = number.epoch() == 0;
-            return Err(if plain { Discard::PlaintextAfterKeys } else { Discard::UnknownEpoch });
+        match record {
+            RawRecord::Legacy { header, body } => {
+                let plain = header.number.epoch() == 0;
+                let missing = if plain { Discard::PlaintextAfterKeys } else { Discard::UnknownEpoch };
+                let is_current = header.number.epoch() == self.read.number();
+                let epoch = self.reader(|e| e.number() == header.number.epoch()).ok_or(missing)?;
+                // Once keys are there, plaintext can at most acknowledge plaintext (rfc9147bis §7).
+                if epoch.is_plain() && !is_current && header.typ != ContentType::ACK {
+                    return Err(Discard::PlaintextAfterKeys);
+                }
+                epoch.open_legacy(&header, body)
+            }
+            RawRecord::Unified { header, body } => {
+                let flags = UnifiedFlags(*header.first().ok_or(Discard::Malformed)?);
+                let bits = flags.epoch_bits();
+                let epoch = self.reader(|e| e.takes_unified(bits)).ok_or(Discard::UnknownEpoch)?;
+                epoch.open_unified(header, body)
+            }
         }
-        // In epoch 0 nothing authenticates a number: a window there would let any forger shut out genuine records.
-        // Repeated messages are recognised by message_seq instead.
-        if read.protection.is_plain() {
-            let body = read.protection.open(&header, body)?;
-            return Ok(Opened { typ, number, body, newest: true });
+    }
+
+    /// What a record of the current write epoch adds to its plaintext when it is the last of its datagram.
+    pub(crate) fn overhead(&self) -> Overhead {
+        self.write.protection.overhead(self.form(&self.write, true))
+    }
+
+    /// How much plaintext a record can carry if it may take `room` bytes; `None` if not even an empty one fits or the epoch is
+    /// gone.
+    pub(crate) fn plaintext_room(&self, record: NewRecord, room: usize) -> Option<usize> {
+        let writer = self.writer(record.epoch)?;
+        let form = self.form(writer, record.last);
+        if room < writer.protection.record_len(form, 0) {
+            return None;
         }
-        read.window.check(number.seq())?;
-        let body = read.protection.open(&header, body)?;
-        let newest = read.window.mark(number.seq());
-        Ok(Opened { typ, number, body, newest })
+        room.checked_sub(writer.protection.overhead(form).total()).map(|n| n.min(MAX_PLAINTEXT))
     }
 
-    /// What a record of the current write epoch adds to its plaintext.
-    pub(crate) const fn overhead(&self) -> Overhead {
-        self.write.protection.overhead()
+    /// The length of a record of application data with `length` bytes of plaintext, alone in its datagram.
+    pub(crate) fn record_len(&self, length: usize) -> usize {
+        self.write.protection.record_len(self.form(&self.write, true), length)
     }
 
-    /// How much plaintext a record of `epoch` can carry if the record may take `room` bytes; `None` if not even an empty
-    /// one fits or the epoch is gone.
-    pub(crate) fn plaintext_room(&self, epoch: u16, room: usize) -> Option<usize> {
-        let overhead = self.writer(epoch)?.protection.overhead();
-        room.checked_sub(overhead.total()).map(|n| n.min(MAX_PLAINTEXT))
-    }
-
-    /// Writes one record of `epoch` to the front of `out`: `fill` puts the plaintext into the slice it is given and returns
-    /// its length.
+    /// Writes one record to the front of `out`: `fill` puts the plaintext into the slice it is given and returns its length.
     ///
     /// # Errors
     /// [`Error::SequenceExhausted`], [`Error::Crypto`], or [`Error::Internal`] if the epoch is gone or nothing fits.
     pub(crate) fn seal_with(
         &mut self,
-        epoch: u16,
-        typ: ContentType,
+        record: NewRecord,
         out: &mut [u8],
         fill: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<Sealed, Error> {
-        let room = self.plaintext_room(epoch, out.len()).ok_or(Error::Internal("no room for a record"))?;
-        let head = self.writer(epoch).map_or(0, |w| w.protection.overhead().head);
-        let body =
-            out.get_mut(head..head.saturating_add(room)).ok_or(Error::Internal("no room for a record"))?;
+        const NO_ROOM: Error = Error::Internal("no room for a record");
+        let room = self.plaintext_room(record, out.len()).ok_or(NO_ROOM)?;
+        let writer = self.writer(record.epoch).ok_or(NO_ROOM)?;
+        let head = writer.protection.overhead(self.form(writer, record.last)).head;
+        let body = out.get_mut(head..head.saturating_add(room)).ok_or(NO_ROOM)?;
         let length = fill(body).min(room);
-        self.seal(epoch, typ, out, length)
+        self.seal(record, out, length)
     }
 
     /// Seals `length` bytes of application data that already stand at `overhead().head` of `out`.
-    pub(crate) fn seal_application_data(
-        &mut self,
-        out: &mut [u8],
-        length: usize,
-    ) -> Result<Sealed, SendError> {
-        let epoch = self.write.epoch;
-        self.seal(epoch, ContentType::APPLICATION_DATA, out, length).map_err(|e| match e {
+    pub(crate) fn seal_application_data(&mut self, out: &mut [u8], length: usize) -> Result<Sealed, SendError> {
+        let record =
+            NewRecord { epoch: self.write.number(), typ: ContentType::APPLICATION_DATA, last: true };
+        self.seal(record, out, length).map_err(|e| match e {
             Error::SequenceExhausted => SendError::SequenceExhausted,
             _ => SendError::Crypto,
         })
     }
 
-    fn seal(&mut self, epoch: u16, typ: ContentType, out: &mut [u8], length: usize) -> Result<Sealed, Error> {
+    fn seal(&mut self, record: NewRecord, out: &mut [u8], length: usize) -> Result<Sealed, Error> {
+        const GONE: Error = Error::Internal("no such write epoch");
+        let NewRecord { epoch, typ, last } = record;
         let version = self.version;
-        let writer = self.writer_mut(epoch).ok_or(Error::Internal("no such write epoch"))?;
+        let form = self.form(self.writer(epoch).ok_or(GONE)?, last);
+        let writer = self.writer_mut(epoch).ok_or(GONE)?;
         let number = writer.take_number().ok_or(Error::SequenceExhausted)?;
-        let len = writer.protection.seal(&RecordHeader { typ, version, number }, out, length)?;
+        let len = writer.protection.seal(&RecordHeader { typ, version, number }, form, out, length)?;
         Ok(Sealed { len, number })
     }
 
-    fn writer(&self, epoch: u16) -> Option<&WriteEpoch> {
-        if self.write.epoch == epoch {
-            return Some(&self.write);
+    /// The shortest safe form of the writer's next record.
+    const fn form(&self, writer: &WriteEpoch, last: bool) -> Form {
+        Form { last, wide: self.wide_numbers || writer.next_seq >= SHORT_NUMBERS }
+    }
+
+    fn reader(&mut self, wanted: impl Fn(&ReadEpoch) -> bool) -> Option<&mut ReadEpoch> {
+        if wanted(&self.read) {
+            return Some(&mut self.read);
         }
-        self.old_write.as_deref().filter(|w| w.epoch == epoch)
+        self.old_read.as_deref_mut().filter(|e| wanted(e))
+    }
+
+    fn writer(&self, epoch: u16) -> Option<&WriteEpoch> {
+        core::iter::once(&self.write).chain(&self.old_writes).find(|w| w.number() == epoch)
     }
 
     fn writer_mut(&mut self, epoch: u16) -> Option<&mut WriteEpoch> {
-        if self.write.epoch == epoch {
-            return Some(&mut self.write);
-        }
-        self.old_write.as_deref_mut().filter(|w| w.epoch == epoch)
+        core::iter::once(&mut self.write).chain(&mut self.old_writes).find(|w| w.number() == epoch)
     }
 }

@@ -5,4 +5,5 @@ pub(crate) mod epoch;
 pub(crate) mod layer;
 pub(crate) mod number;
 pub(crate) mod protect;
+pub(crate) mod protect13;
 pub(crate) mod replay;

@@ -32,6 +32,23 @@ impl RecordNumber {
     }
 }
 
+/// The sequence number whose low `bits` bits are `low` and which is closest to `expected` (RFC 9147 §4.2.2).
+///
+/// A number exactly half a period away is taken to be the later one.
+pub(crate) const fn reconstruct(expected: u64, low: u64, bits: u32) -> u64 {
+    let period = 1u64.rotate_left(bits);
+    let half = period.wrapping_shr(1);
+    let mask = period.wrapping_sub(1);
+    let near = (expected & !mask) | (low & mask);
+    if near.saturating_add(half) < expected || (near.saturating_add(half) == expected && near < expected) {
+        near.saturating_add(period)
+    } else if near > expected.saturating_add(half) && near >= period {
+        near.saturating_sub(period)
+    } else {
+        near
+    }
+}
+
 impl core::fmt::Debug for RecordNumber {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}:{}", self.epoch(), self.seq())

@@ -7,7 +7,7 @@ use crate::{
     error::Discard,
     wire::{
         enums::ProtocolVersion,
-        record::{HEADER_LEN, MAX_PLAINTEXT, RecordHeader},
+        record::{HEADER_LEN, RecordHeader},
     },
 };
 
@@ -38,6 +38,17 @@ pub(crate) enum Protection {
     Plain,
     /// DTLS 1.2 AEAD (RFC 6347 §4.1.2, RFC 5246 §6.2.3.3).
     V12(Aead12),
+    /// DTLS 1.3 (RFC 9147 §4).
+    V13(super::protect13::Aead13),
+}
+
+/// What decides the form of a record's header besides its epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Form {
+    /// Nothing follows the record in its datagram, so that its length can go unsaid (DTLS 1.3).
+    pub(crate) last: bool,
+    /// The sequence number takes 16 bits, not 8 (DTLS 1.3).
+    pub(crate) wide: bool,
 }
 
 /// Keys of a DTLS 1.2 epoch.
@@ -73,58 +84,82 @@ impl Protection {
         matches!(self, Self::Plain)
     }
 
-    pub(crate) const fn overhead(&self) -> Overhead {
+    pub(crate) const fn overhead(&self, form: Form) -> Overhead {
         match self {
             Self::Plain => Overhead { head: HEADER_LEN, tail: 0 },
-            Self::V12(keys) => {
-                Overhead { head: HEADER_LEN.saturating_add(keys.nonce.explicit_len()), tail: keys.tag_len }
-            }
+            Self::V12(keys) => Overhead {
+                head: HEADER_LEN.saturating_add(keys.nonce.explicit_len()),
+                tail: keys.tag_len,
+            },
+            Self::V13(keys) => keys.overhead(form),
         }
     }
 
-    /// Opens `body` in place and returns the plaintext.
-    ///
-    /// # Errors
-    /// [`Discard`] with the reason; `body` then holds nothing of use.
-    pub(crate) fn open<'d>(
-        &self,
-        header: &RecordHeader,
-        body: &'d mut [u8],
-    ) -> Result<&'d mut [u8], Discard> {
-        let plaintext = match self {
-            Self::Plain => body,
-            Self::V12(keys) => keys.open(header, body)?,
+    /// The length of a record with `length` bytes of plaintext, with the padding that short ones need.
+    pub(crate) const fn record_len(&self, form: Form, length: usize) -> usize {
+        let padding = match self {
+            Self::Plain | Self::V12(_) => 0,
+            Self::V13(keys) => keys.padding(length),
         };
-        if plaintext.len() > MAX_PLAINTEXT {
-            return Err(Discard::TooLong);
+        self.overhead(form).total().saturating_add(length).saturating_add(padding)
+    }
+
+    /// Most records this key may protect.
+    pub(crate) const fn confidentiality_limit(&self) -> u64 {
+        match self {
+            // DTLS 1.2 names no limit below the wrap of the number (RFC 6347 §4.1).
+            Self::Plain | Self::V12(_) => u64::MAX,
+            Self::V13(keys) => keys.algorithm.confidentiality_limit(),
         }
-        Ok(plaintext)
+    }
+
+    /// Most records that may fail to authenticate under this key.
+    pub(crate) const fn integrity_limit(&self) -> u64 {
+        match self {
+            Self::Plain | Self::V12(_) => u64::MAX,
+            Self::V13(keys) => keys.algorithm.integrity_limit(),
+        }
     }
 
     /// Turns the first bytes of `out` into a record: the caller has put `length` bytes of plaintext at offset
-    /// `overhead().head`. Returns the record's length.
+    /// `overhead(form).head`. Returns the record's length.
     ///
     /// # Errors
     /// [`CryptoError`] if `out` is too short or the provider failed.
     pub(crate) fn seal(
         &self,
         header: &RecordHeader,
+        form: Form,
         out: &mut [u8],
         length: usize,
     ) -> Result<usize, CryptoError> {
-        let overhead = self.overhead();
-        let total = overhead.total().saturating_add(length);
-        let record = out.get_mut(..total).ok_or(CryptoError)?;
-        let (head, rest) = record.split_at_mut_checked(overhead.head).ok_or(CryptoError)?;
-        let (body, tag) = rest.split_at_mut_checked(length).ok_or(CryptoError)?;
-        let (front, explicit) = head.split_first_chunk_mut::<HEADER_LEN>().ok_or(CryptoError)?;
-        let on_wire = u16::try_from(total.saturating_sub(HEADER_LEN)).map_err(|_| CryptoError)?;
-        *front = header.encode(on_wire);
-        if let Self::V12(keys) = self {
-            keys.seal(header, explicit, body, tag)?;
+        match self {
+            Self::Plain => seal_legacy(header, self.overhead(form), out, length, |_, _, _| Ok(())),
+            Self::V12(keys) => seal_legacy(header, self.overhead(form), out, length, |explicit, body, tag| {
+                keys.seal(header, explicit, body, tag)
+            }),
+            Self::V13(keys) => keys.seal(header.typ, header.number, form, out, length),
         }
-        Ok(total)
     }
+}
+
+/// Lays out a record with the 13-byte header around a body in place.
+fn seal_legacy(
+    header: &RecordHeader,
+    overhead: Overhead,
+    out: &mut [u8],
+    length: usize,
+    seal: impl FnOnce(&mut [u8], &mut [u8], &mut [u8]) -> Result<(), CryptoError>,
+) -> Result<usize, CryptoError> {
+    let total = overhead.total().saturating_add(length);
+    let record = out.get_mut(..total).ok_or(CryptoError)?;
+    let (head, rest) = record.split_at_mut_checked(overhead.head).ok_or(CryptoError)?;
+    let (body, tag) = rest.split_at_mut_checked(length).ok_or(CryptoError)?;
+    let (front, explicit) = head.split_first_chunk_mut::<HEADER_LEN>().ok_or(CryptoError)?;
+    let on_wire = u16::try_from(total.saturating_sub(HEADER_LEN)).map_err(|_| CryptoError)?;
+    *front = header.encode(on_wire);
+    seal(explicit, body, tag)?;
+    Ok(total)
 }
 
 impl Nonce12 {
@@ -149,7 +184,11 @@ impl Nonce12 {
 }
 
 impl Aead12 {
-    fn open<'d>(&self, header: &RecordHeader, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
+    pub(super) fn open<'d>(
+        &self,
+        header: &RecordHeader,
+        body: &'d mut [u8],
+    ) -> Result<&'d mut [u8], Discard> {
         if header.version != ProtocolVersion::DTLS1_2 {
             return Err(Discard::WrongVersion);
         }
@@ -199,6 +238,7 @@ impl core::fmt::Debug for Protection {
         f.write_str(match self {
             Self::Plain => "Plain",
             Self::V12(_) => "V12(keys)",
+            Self::V13(_) => "V13(keys)",
         })
     }
 }
@@ -210,6 +250,7 @@ impl core::hash::Hash for Protection {
         match self {
             Self::Plain => 0u8.hash(state),
             Self::V12(keys) => (1u8, &keys.nonce, keys.tag_len).hash(state),
+            Self::V13(keys) => (2u8, &keys.iv, keys.algorithm).hash(state),
         }
     }
 }

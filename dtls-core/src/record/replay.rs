@@ -32,6 +32,11 @@ impl Window {
         Self { next: 0, bits }
     }
 
+    /// One more than the highest number marked; 0 while nothing was marked.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Whether `seq` may be opened.
     ///
     /// # Errors

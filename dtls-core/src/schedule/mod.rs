@@ -3,3 +3,4 @@
 pub(crate) mod exporter;
 pub(crate) mod transcript;
 pub(crate) mod v12;
+pub(crate) mod v13;

@@ -73,6 +73,11 @@ impl<'a> Reader<'a> {
         self.take(usize::from(n))
     }
 
+    /// What is left, without reading it.
+    pub(crate) const fn peek(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

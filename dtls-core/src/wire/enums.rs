@@ -49,6 +49,8 @@ code_points! {
         HANDSHAKE = 22, "handshake";
         /// Application data.
         APPLICATION_DATA = 23, "application_data";
+        /// Record numbers received (RFC 9147 §7).
+        ACK = 26, "ack";
     }
 }
 
@@ -65,6 +67,8 @@ code_points! {
         HELLO_VERIFY_REQUEST = 3, "hello_verify_request";
         /// NewSessionTicket.
         NEW_SESSION_TICKET = 4, "new_session_ticket";
+        /// EncryptedExtensions (RFC 8446 §4.3.1).
+        ENCRYPTED_EXTENSIONS = 8, "encrypted_extensions";
         /// Certificate.
         CERTIFICATE = 11, "certificate";
         /// ServerKeyExchange.
@@ -79,6 +83,10 @@ code_points! {
         CLIENT_KEY_EXCHANGE = 16, "client_key_exchange";
         /// Finished.
         FINISHED = 20, "finished";
+        /// KeyUpdate (RFC 8446 §4.6.3).
+        KEY_UPDATE = 24, "key_update";
+        /// Stands for a ClientHello in a transcript with HelloRetryRequest (RFC 8446 §4.4.1); never sent.
+        MESSAGE_HASH = 254, "message_hash";
     }
 }
 
@@ -89,12 +97,24 @@ code_points! {
         DTLS1_0 = 0xfeff, "DTLS 1.0";
         /// DTLS 1.2 (RFC 6347).
         DTLS1_2 = 0xfefd, "DTLS 1.2";
+        /// DTLS 1.3 (RFC 9147); stands only in supported_versions.
+        DTLS1_3 = 0xfefc, "DTLS 1.3";
     }
 }
 
 code_points! {
     /// Cipher suite (IANA TLS Cipher Suites registry).
     pub struct CipherSuite(u16) {
+        /// DTLS 1.3 (RFC 8446 §B.4).
+        TLS_AES_128_GCM_SHA256 = 0x1301, "TLS_AES_128_GCM_SHA256";
+        /// DTLS 1.3 (RFC 8446 §B.4).
+        TLS_AES_256_GCM_SHA384 = 0x1302, "TLS_AES_256_GCM_SHA384";
+        /// DTLS 1.3 (RFC 8446 §B.4).
+        TLS_CHACHA20_POLY1305_SHA256 = 0x1303, "TLS_CHACHA20_POLY1305_SHA256";
+        /// DTLS 1.3 (RFC 8446 §B.4).
+        TLS_AES_128_CCM_SHA256 = 0x1304, "TLS_AES_128_CCM_SHA256";
+        /// DTLS 1.3, by explicit choice only (RFC 9147 §4.5.3).
+        TLS_AES_128_CCM_8_SHA256 = 0x1305, "TLS_AES_128_CCM_8_SHA256";
         /// RFC 5487.
         TLS_PSK_WITH_AES_128_GCM_SHA256 = 0x00a8, "TLS_PSK_WITH_AES_128_GCM_SHA256";
         /// RFC 5487.
@@ -143,6 +163,16 @@ code_points! {
         EC_POINT_FORMATS = 11, "ec_point_formats";
         /// RFC 7627.
         EXTENDED_MASTER_SECRET = 23, "extended_master_secret";
+        /// RFC 8446 §4.2.11; always last in a ClientHello.
+        PRE_SHARED_KEY = 41, "pre_shared_key";
+        /// RFC 8446 §4.2.1.
+        SUPPORTED_VERSIONS = 43, "supported_versions";
+        /// RFC 8446 §4.2.2.
+        COOKIE = 44, "cookie";
+        /// RFC 8446 §4.2.9.
+        PSK_KEY_EXCHANGE_MODES = 45, "psk_key_exchange_modes";
+        /// RFC 8446 §4.2.8.
+        KEY_SHARE = 51, "key_share";
         /// RFC 5746.
         RENEGOTIATION_INFO = 0xff01, "renegotiation_info";
     }

@@ -5,7 +5,8 @@
 
 use super::{
     codec::{Full, Reader, Writer},
-    enums::ExtensionType,
+    enums::{ExtensionType, NamedGroup, ProtocolVersion},
+    kx13::{KeyShareEntry, KeyShares, OfferedPsks},
 };
 use crate::error::DecodeError;
 
@@ -15,6 +16,10 @@ pub(crate) enum ExtensionContext {
     ClientHello,
     /// ServerHello of DTLS 1.2.
     ServerHello12,
+    /// ServerHello of DTLS 1.3.
+    ServerHello13,
+    HelloRetryRequest,
+    EncryptedExtensions,
 }
 
 /// The most extensions a message may have, known and unknown, so that the search for duplicates is bounded. Hellos in the
@@ -54,7 +59,13 @@ macro_rules! extension_table {
             pub(crate) fn parse(context: ExtensionContext, r: &mut Reader<'a>) -> Result<Self, DecodeError> {
                 let mut extensions = Self::default();
                 if !r.is_empty() {
-                    for_each_extension(r.vec16()?, |typ, body| extensions.read(context, typ, body))?;
+                    // Nothing may follow pre_shared_key, whose binders cover what is before it (RFC 8446 §4.2.11).
+                    let mut closed = false;
+                    for_each_extension(r.vec16()?, |typ, body| {
+                        extensions.misplaced |= closed;
+                        closed = typ == ExtensionType::PRE_SHARED_KEY && context == ExtensionContext::ClientHello;
+                        extensions.read(context, typ, body)
+                    })?;
                 }
                 Ok(extensions)
             }
@@ -78,18 +89,25 @@ macro_rules! extension_table {
             }
 
             fn read(&mut self, context: ExtensionContext, typ: ExtensionType, body: &'a [u8]) -> Result<(), DecodeError> {
+                // One type may have a row for each message in which its body reads differently.
                 match typ {
-                    $(ExtensionType::$typ => {
-                        if [$(ExtensionContext::$allowed),*].contains(&context) {
-                            self.$field = Field::from_body(Reader::all(body, $read)?);
-                        } else {
-                            let ignored: &[ExtensionContext] = &[$(ExtensionContext::$ignored),*];
-                            self.misplaced |= !ignored.contains(&context);
-                        }
+                    $(ExtensionType::$typ if [$(ExtensionContext::$allowed),*].contains(&context) => {
+                        self.$field = Field::from_body(Reader::all(body, $read)?);
                     })*
+                    _ if Self::KNOWN.contains(&typ) => self.misplaced |= !Self::is_ignored(context, typ),
                     _ => self.unknown = true,
                 }
                 Ok(())
+            }
+
+            const KNOWN: &'static [ExtensionType] = &[$(ExtensionType::$typ),*];
+
+            /// Whether an extension that may not stand in this message is passed over all the same.
+            fn is_ignored(context: ExtensionContext, typ: ExtensionType) -> bool {
+                false $(|| {
+                    let ignored: &[ExtensionContext] = &[$(ExtensionContext::$ignored),*];
+                    typ == ExtensionType::$typ && ignored.contains(&context)
+                })*
             }
         }
     };
@@ -102,7 +120,7 @@ extension_table! {
         /// servers in the field send it there; what it says is not to be acted upon (RFC 8446 §4.2.7).
         SUPPORTED_GROUPS => supported_groups: Option<U16List<'a>> {
             in: [ClientHello],
-            ignored in: [ServerHello12],
+            ignored in: [ServerHello12, EncryptedExtensions],
             read: U16List::read,
             write: |groups: U16List<'a>, w| groups.write(w),
         }
@@ -127,6 +145,69 @@ extension_table! {
             read: |r: &mut Reader<'a>| r.vec8(),
             write: write_vec8,
         }
+        /// Versions of the client, most wanted first (RFC 8446 §4.2.1).
+        SUPPORTED_VERSIONS => supported_versions: Option<U16List<'a>> {
+            in: [ClientHello],
+            ignored in: [],
+            read: U16List::read_short,
+            write: |versions: U16List<'a>, w| write_vec8(versions.0, w),
+        }
+        /// The version the server chose (RFC 8446 §4.2.1).
+        SUPPORTED_VERSIONS => selected_version: Option<ProtocolVersion> {
+            in: [ServerHello13, HelloRetryRequest],
+            ignored in: [],
+            read: |r: &mut Reader<'a>| r.u16().map(ProtocolVersion),
+            write: |version: ProtocolVersion, w: &mut Writer<'_>| w.u16(version.0),
+        }
+        /// RFC 8446 §4.2.2.
+        COOKIE => cookie: Option<&'a [u8]> {
+            in: [ClientHello, HelloRetryRequest],
+            ignored in: [],
+            read: |r: &mut Reader<'a>| non_empty(r.vec16()?),
+            write: |cookie: &[u8], w: &mut Writer<'_>| w.nested16(|w| w.bytes(cookie)),
+        }
+        /// PskKeyExchangeModes of the client (RFC 8446 §4.2.9).
+        PSK_KEY_EXCHANGE_MODES => psk_modes: Option<&'a [u8]> {
+            in: [ClientHello],
+            ignored in: [],
+            read: |r: &mut Reader<'a>| r.vec8_within(1..=255),
+            write: write_vec8,
+        }
+        /// The client's ephemeral public keys (RFC 8446 §4.2.8).
+        KEY_SHARE => key_shares: Option<KeyShares<'a>> {
+            in: [ClientHello],
+            ignored in: [],
+            read: KeyShares::read,
+            write: |shares: KeyShares<'a>, w| shares.write(w),
+        }
+        /// The group the server asks for (RFC 8446 §4.2.8).
+        KEY_SHARE => selected_group: Option<NamedGroup> {
+            in: [HelloRetryRequest],
+            ignored in: [],
+            read: |r: &mut Reader<'a>| r.u16().map(NamedGroup),
+            write: |group: NamedGroup, w: &mut Writer<'_>| w.u16(group.0),
+        }
+        /// The server's ephemeral public key (RFC 8446 §4.2.8).
+        KEY_SHARE => server_share: Option<KeyShareEntry<'a>> {
+            in: [ServerHello13],
+            ignored in: [],
+            read: KeyShareEntry::read,
+            write: |share: KeyShareEntry<'a>, w| share.write(w),
+        }
+        /// The identity the server chose (RFC 8446 §4.2.11).
+        PRE_SHARED_KEY => selected_psk: Option<u16> {
+            in: [ServerHello13],
+            ignored in: [],
+            read: |r: &mut Reader<'a>| r.u16(),
+            write: |index: u16, w: &mut Writer<'_>| w.u16(index),
+        }
+        /// Identities and binders of the client; always last (RFC 8446 §4.2.11).
+        PRE_SHARED_KEY => offered_psks: Option<OfferedPsks<'a>> {
+            in: [ClientHello],
+            ignored in: [],
+            read: OfferedPsks::read,
+            write: |psks: OfferedPsks<'a>, w| psks.write(w),
+        }
     }
 }
 
@@ -142,6 +223,12 @@ impl<'a> U16List<'a> {
             return Err(DecodeError::Length);
         }
         Ok(Self(bytes))
+    }
+
+    /// Reads a list with its length of one byte in front.
+    pub(crate) fn read_short(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let bytes = r.vec8_within(2..=254)?;
+        if bytes.len().is_multiple_of(2) { Ok(Self(bytes)) } else { Err(DecodeError::Length) }
     }
 
     pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), Full> {
@@ -195,6 +282,18 @@ impl Field for bool {
     }
 }
 
+/// Whether an extensions block, with its length in front, has an extension of type `typ`. Says no to what is malformed.
+pub(crate) fn block_has(block: &[u8], typ: ExtensionType) -> bool {
+    let mut found = false;
+    let listed = Reader::new(block).vec16().and_then(|block| {
+        for_each_extension(block, |t, _| {
+            found |= t == typ;
+            Ok(())
+        })
+    });
+    listed.is_ok() && found
+}
+
 /// Splits an extensions block and refuses types that occur twice, also those nobody here knows.
 fn for_each_extension<'a>(
     block: &'a [u8],
@@ -215,6 +314,10 @@ fn for_each_extension<'a>(
         on_extension(typ, body)?;
     }
     Ok(())
+}
+
+fn non_empty(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+    if bytes.is_empty() { Err(DecodeError::Length) } else { Ok(bytes) }
 }
 
 fn write_vec8(body: &[u8], w: &mut Writer<'_>) -> Result<(), Full> {

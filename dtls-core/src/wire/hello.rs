@@ -4,8 +4,8 @@
 
 use super::{
     codec::{Full, Reader, Writer},
-    enums::{CipherSuite, ProtocolVersion},
-    extensions::{ExtensionContext, Extensions, U16List},
+    enums::{CipherSuite, ExtensionType, ProtocolVersion},
+    extensions::{ExtensionContext, Extensions, U16List, block_has},
 };
 use crate::error::DecodeError;
 
@@ -56,7 +56,13 @@ impl<'a> ClientHello<'a> {
     }
 }
 
-/// ServerHello.
+/// The random value that makes a ServerHello a HelloRetryRequest (RFC 8446 §4.1.3).
+pub(crate) const RETRY_RANDOM: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
+    0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+/// ServerHello of either version, or HelloRetryRequest, which has its shape (RFC 8446 §4.1.3, §4.1.4).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ServerHello<'a> {
     pub(crate) version: ProtocolVersion,
@@ -71,15 +77,33 @@ pub(crate) struct ServerHello<'a> {
 impl<'a> ServerHello<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, DecodeError> {
         Reader::all(body, |r| {
+            let version = ProtocolVersion(r.u16()?);
+            let random: &[u8; 32] = r.array()?;
+            let is_retry = *random == RETRY_RANDOM;
             Ok(Self {
-                version: ProtocolVersion(r.u16()?),
-                random: r.array()?,
+                version,
+                random,
                 session_id: r.vec8_within(0..=MAX_SESSION_ID)?,
                 suite: CipherSuite(r.u16()?),
                 compression: r.u8()?,
-                extensions: Extensions::parse(ExtensionContext::ServerHello12, r)?,
+                extensions: {
+                    let block = r.peek();
+                    let context = if !block_has(block, ExtensionType::SUPPORTED_VERSIONS) {
+                        ExtensionContext::ServerHello12
+                    } else if is_retry {
+                        ExtensionContext::HelloRetryRequest
+                    } else {
+                        ExtensionContext::ServerHello13
+                    };
+                    Extensions::parse(context, r)?
+                },
             })
         })
+    }
+
+    /// Whether this is a HelloRetryRequest.
+    pub(crate) fn is_retry(&self) -> bool {
+        self.extensions.selected_version.is_some() && *self.random == RETRY_RANDOM
     }
 
     pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), Full> {

@@ -14,4 +14,5 @@ pub(crate) mod extensions;
 pub(crate) mod handshake;
 pub(crate) mod hello;
 pub(crate) mod kx12;
+pub(crate) mod kx13;
 pub(crate) mod record;

@@ -9,6 +9,8 @@ pub(crate) const HEADER_LEN: usize = 13;
 pub(crate) const MAX_PLAINTEXT: usize = 1 << 14;
 /// Most protected bytes in one record (RFC 5246 §6.2.3).
 pub(crate) const MAX_CIPHERTEXT: usize = (1 << 14) + 2048;
+/// Most protected bytes in one record of DTLS 1.3 (RFC 8446 §5.2).
+pub(crate) const MAX_CIPHERTEXT13: usize = (1 << 14) + 256;
 
 /// A record header as read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,9 +32,57 @@ impl RecordHeader {
 
 /// One record of a datagram, still protected.
 #[derive(Debug)]
-pub(crate) struct RawRecord<'d> {
-    pub(crate) header: RecordHeader,
-    pub(crate) body: &'d mut [u8],
+pub(crate) enum RawRecord<'d> {
+    /// The 13-byte header: plaintext records of every version, and all of DTLS 1.2.
+    Legacy { header: RecordHeader, body: &'d mut [u8] },
+    /// The unified header of DTLS 1.3 (RFC 9147 §4). Its sequence number is still masked.
+    Unified { header: &'d mut [u8], body: &'d mut [u8] },
+}
+
+/// The first byte of a unified header, `001CSLEE` (RFC 9147 §4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct UnifiedFlags(pub(crate) u8);
+
+impl UnifiedFlags {
+    const FIXED: u8 = 0b0010_0000;
+    const FIXED_MASK: u8 = 0b1110_0000;
+    const CONNECTION_ID: u8 = 0b0001_0000;
+    const WIDE_NUMBER: u8 = 0b0000_1000;
+    const LENGTH: u8 = 0b0000_0100;
+    const EPOCH: u8 = 0b0000_0011;
+
+    /// The flags of a record of `epoch`, with a 16-bit number or an 8-bit one, with or without a length.
+    pub(crate) fn new(epoch: u16, wide: bool, length: bool) -> Self {
+        let [_, low] = epoch.to_be_bytes();
+        let wide = if wide { Self::WIDE_NUMBER } else { 0 };
+        let length = if length { Self::LENGTH } else { 0 };
+        Self(Self::FIXED | wide | length | (low & Self::EPOCH))
+    }
+
+    /// Whether a datagram that starts with `byte` starts with a unified header (RFC 9147 §4.1).
+    pub(crate) const fn is_unified(byte: u8) -> bool {
+        byte & Self::FIXED_MASK == Self::FIXED
+    }
+
+    /// The low two bits of the epoch.
+    pub(crate) const fn epoch_bits(self) -> u8 {
+        self.0 & Self::EPOCH
+    }
+
+    /// Bytes of the sequence number.
+    pub(crate) const fn number_len(self) -> usize {
+        if self.0 & Self::WIDE_NUMBER == 0 { 1 } else { 2 }
+    }
+
+    const fn has_length(self) -> bool {
+        self.0 & Self::LENGTH != 0
+    }
+
+    /// Bytes of the whole header, without a connection ID.
+    pub(crate) const fn header_len(self) -> usize {
+        let length = if self.has_length() { 2 } else { 0 };
+        self.number_len().saturating_add(1).saturating_add(length)
+    }
 }
 
 /// Takes the first record off a datagram and returns it with the rest.
@@ -41,11 +91,18 @@ pub(crate) struct RawRecord<'d> {
 /// [`Discard::Malformed`] if no coherent record starts here: nothing after this point can be trusted to be one either, so
 /// the rest of the datagram is gone. [`Discard::TooLong`] likewise for a length above the protocol's limit.
 pub(crate) fn split_first(datagram: &mut [u8]) -> Result<(RawRecord<'_>, &mut [u8]), Discard> {
+    match datagram.first() {
+        Some(&first) if UnifiedFlags::is_unified(first) => split_unified(UnifiedFlags(first), datagram),
+        _ => split_legacy(datagram),
+    }
+}
+
+fn split_legacy(datagram: &mut [u8]) -> Result<(RawRecord<'_>, &mut [u8]), Discard> {
     let (head, rest) = datagram.split_first_chunk_mut::<HEADER_LEN>().ok_or(Discard::Malformed)?;
     let [typ, v0, v1, e0, e1, s0, s1, s2, s3, s4, s5, l0, l1] = *head;
     let version = ProtocolVersion(u16::from_be_bytes([v0, v1]));
     // Any DTLS major version frames records alike; the minor version is judged where keys are known.
-    if !(20..=63).contains(&typ) || v0 != 0xfe {
+    if !(20..=31).contains(&typ) || v0 != 0xfe {
         return Err(Discard::Malformed);
     }
     let length = usize::from(u16::from_be_bytes([l0, l1]));
@@ -56,7 +113,25 @@ pub(crate) fn split_first(datagram: &mut [u8]) -> Result<(RawRecord<'_>, &mut [u
     let epoch = u16::from_be_bytes([e0, e1]);
     let seq = u64::from_be_bytes([0, 0, s0, s1, s2, s3, s4, s5]);
     let header = RecordHeader { typ: ContentType(typ), version, number: RecordNumber::new(epoch, seq) };
-    Ok((RawRecord { header, body }, rest))
+    Ok((RawRecord::Legacy { header, body }, rest))
+}
+
+/// Without a length the record takes the rest of the datagram. No connection ID was negotiated, so none may be there
+/// (RFC 9147 §9.1).
+fn split_unified(flags: UnifiedFlags, datagram: &mut [u8]) -> Result<(RawRecord<'_>, &mut [u8]), Discard> {
+    if flags.0 & UnifiedFlags::CONNECTION_ID != 0 {
+        return Err(Discard::Malformed);
+    }
+    let (header, rest) = datagram.split_at_mut_checked(flags.header_len()).ok_or(Discard::Malformed)?;
+    let length = match header {
+        [.., l0, l1] if flags.has_length() => usize::from(u16::from_be_bytes([*l0, *l1])),
+        _ => rest.len(),
+    };
+    if length > MAX_CIPHERTEXT13 {
+        return Err(Discard::TooLong);
+    }
+    let (body, rest) = rest.split_at_mut_checked(length).ok_or(Discard::Malformed)?;
+    Ok((RawRecord::Unified { header, body }, rest))
 }
 
 #[cfg(test)]
@@ -78,8 +153,9 @@ mod tests {
         assert_eq!(datagram, [22, 254, 253, 0, 1, 2, 3, 4, 5, 6, 7, 0, 2]);
         datagram.extend([9, 8, 7]);
         let (record, rest) = split_first(&mut datagram).unwrap();
-        assert_eq!(record.header.number, RecordNumber::new(1, 0x0203_0405_0607));
-        assert_eq!(record.body, [9, 8]);
+        let RawRecord::Legacy { header, body } = record else { panic!("unified") };
+        assert_eq!(header.number, RecordNumber::new(1, 0x0203_0405_0607));
+        assert_eq!(body, [9, 8]);
         assert_eq!(rest, [7]);
     }
 
@@ -96,6 +172,45 @@ mod tests {
         assert_eq!(split_first(&mut long).unwrap_err(), Discard::TooLong);
     }
 
+    /// Of a 13-byte datagram whose second byte is `second` and whose next ones are 253, 0, 1.
+    fn unified_ok(first: u8, second: u8) -> bool {
+        let length = match first & 0b0000_1100 {
+            0b0100 => u16::from_be_bytes([253, 0]),
+            0b1100 => u16::from_be_bytes([0, 1]),
+            _ => 0,
+        };
+        let _ = second;
+        first & 0b1111_0000 == 0b0010_0000 && length < 9
+    }
+
+    #[test]
+    fn every_unified_header_form() {
+        for first in 0x20..=0x3fu8 {
+            let (wide, length) = (first & 8 != 0, first & 4 != 0);
+            let mut datagram = std::vec![first, 7];
+            if wide {
+                datagram.push(8);
+            }
+            if length {
+                datagram.extend([0, 3]);
+            }
+            let header_len = datagram.len();
+            datagram.extend([1, 2, 3, 4, 5]);
+            let split = split_first(&mut datagram);
+            if first & 0x10 != 0 {
+                assert_eq!(split.unwrap_err(), Discard::Malformed, "no connection ID was negotiated");
+                continue;
+            }
+            let (RawRecord::Unified { header, body }, rest) = split.unwrap() else { panic!("legacy") };
+            assert_eq!(header.len(), header_len);
+            let (expected, left): (&[u8], &[u8]) =
+                if length { (&[1, 2, 3], &[4, 5]) } else { (&[1, 2, 3, 4, 5], &[]) };
+            assert_eq!((&*body, &*rest), (expected, left));
+            assert_eq!(UnifiedFlags(first).epoch_bits(), first & 3);
+            assert_eq!(UnifiedFlags::new(u16::from(first & 3) + 4, wide, length).0, first);
+        }
+    }
+
     #[test]
     fn all_first_bytes_and_versions() {
         for typ in 0..=255u8 {
@@ -103,7 +218,7 @@ mod tests {
                 let mut datagram = sample(0);
                 datagram[0] = typ;
                 datagram[1] = major;
-                let ok = (20..=63).contains(&typ) && major == 0xfe;
+                let ok = ((20..=31).contains(&typ) && major == 0xfe) || unified_ok(typ, major);
                 assert_eq!(split_first(&mut datagram).is_ok(), ok, "{typ} {major}");
             }
         }
