@@ -5,19 +5,19 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::time::Duration;
 
-use zeroize::Zeroizing;
-
 use crate::{
     Arc,
-    crypto::{HashAlgorithm, Provider},
-    error::ConfigError,
-    handshake::suites::{KeyExchange12, Suite12, all_suites, default_groups, default_suites, kx_group_id},
+    crypto::{Hash, HashAlgorithm, Provider},
+    error::{ConfigError, Error},
+    flow::acks::AckPolicy,
+    handshake::suites::{
+        KeyExchange12, Suite12, Suite13, all_suites, default_groups, default_suites, kx_group_id,
+    },
+    psk::{Psk, PskMode},
     trace::TraceSink,
-    wire::enums::{CipherSuite, NamedGroup},
+    wire::enums::{CipherSuite, NamedGroup, ProtocolVersion},
 };
 
-/// Longest pre-shared key, in bytes. RFC 4279 §5.3 asks for at least 64.
-pub const MAX_PSK_LEN: usize = 256;
 /// Smallest MTU that is accepted, in bytes of UDP payload.
 pub const MIN_MTU: usize = 228;
 
@@ -52,6 +52,10 @@ pub struct Limits {
     pub max_psk_identity: usize,
     /// Whether several handshake messages may share an unprotected record. Default off, because deployed peers fail on it.
     pub pack_plain_records: bool,
+    /// When DTLS 1.3 records are acknowledged. Default [`AckPolicy::Prompt`].
+    pub ack_policy: AckPolicy,
+    /// Whether DTLS 1.3 record numbers always take two bytes. Default off: one byte as long as that is safe.
+    pub wide_record_numbers: bool,
 }
 
 impl Default for Limits {
@@ -70,6 +74,8 @@ impl Default for Limits {
             holes: 32,
             max_psk_identity: 512,
             pack_plain_records: false,
+            ack_policy: AckPolicy::Prompt,
+            wide_record_numbers: false,
         }
     }
 }
@@ -128,25 +134,47 @@ pub trait KeyLog: Send + Sync {
 pub(crate) struct Settings {
     pub(crate) provider: Provider,
     pub(crate) limits: Limits,
-    pub(crate) suites: Vec<&'static Suite12>,
+    /// Empty if DTLS 1.2 is switched off.
+    pub(crate) suites12: Vec<&'static Suite12>,
+    /// Empty if DTLS 1.3 is switched off.
+    pub(crate) suites13: Vec<&'static Suite13>,
     pub(crate) groups: Vec<NamedGroup>,
+    pub(crate) psk_modes: Vec<PskMode>,
     pub(crate) require_ems: bool,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn TraceSink>>,
 }
 
 impl Settings {
-    /// Whether any suite needs a group.
-    pub(crate) fn uses_groups(&self) -> bool {
-        self.suites.iter().any(|s| s.kx == KeyExchange12::EcdhePsk)
+    /// The implementation of a hash that a configured suite needs.
+    pub(crate) fn hash(&self, algorithm: HashAlgorithm) -> Result<&'static dyn Hash, Error> {
+        self.provider.hash(algorithm).ok_or(Error::Internal("hash of a configured suite"))
+    }
+
+    /// Whether any 1.2 suite needs a group.
+    pub(crate) fn uses_groups12(&self) -> bool {
+        self.suites12.iter().any(|s| s.kx == KeyExchange12::EcdhePsk)
+    }
+
+    /// Whether DTLS 1.3 is spoken with an ephemeral key exchange.
+    pub(crate) fn uses_groups13(&self) -> bool {
+        self.speaks13() && self.psk_modes.contains(&PskMode::PskDhe)
+    }
+
+    pub(crate) const fn speaks12(&self) -> bool {
+        !self.suites12.is_empty()
+    }
+
+    pub(crate) const fn speaks13(&self) -> bool {
+        !self.suites13.is_empty()
     }
 }
 
 /// The configuration of clients.
 pub struct ClientConfig {
     pub(crate) settings: Settings,
-    pub(crate) identity: Vec<u8>,
-    pub(crate) psk: Zeroizing<Vec<u8>>,
+    /// At least one.
+    pub(crate) psks: Vec<Psk>,
 }
 
 /// The configuration of servers.
@@ -159,7 +187,7 @@ pub struct ServerConfig {
 
 /// Where a server finds keys.
 pub(crate) enum PskSource {
-    Table(BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>),
+    Table(BTreeMap<Vec<u8>, Psk>),
     /// The application answers [`crate::Event::NeedPsk`].
     Deferred,
 }
@@ -170,6 +198,8 @@ pub struct ConfigBuilder<A> {
     limits: Limits,
     suites: Option<Vec<CipherSuite>>,
     groups: Option<Vec<NamedGroup>>,
+    versions: Vec<ProtocolVersion>,
+    psk_modes: Vec<PskMode>,
     require_ems: bool,
     key_log: Option<Arc<dyn KeyLog>>,
     trace: Option<Arc<dyn TraceSink>>,
@@ -186,8 +216,7 @@ pub struct ServerWantsAuth(());
 
 /// A client builder with a pre-shared key.
 pub struct ClientPsk {
-    identity: Vec<u8>,
-    psk: Zeroizing<Vec<u8>>,
+    psks: Vec<Psk>,
 }
 
 /// A server builder with pre-shared keys.
@@ -218,6 +247,8 @@ impl<A> ConfigBuilder<A> {
             limits: Limits::default(),
             suites: None,
             groups: None,
+            versions: [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2].to_vec(),
+            psk_modes: [PskMode::PskDhe].to_vec(),
             require_ems: true,
             key_log: None,
             trace: None,
@@ -226,8 +257,8 @@ impl<A> ConfigBuilder<A> {
     }
 
     fn with_auth<B>(self, auth: B) -> ConfigBuilder<B> {
-        let Self { provider, limits, suites, groups, require_ems, key_log, trace, auth: _ } = self;
-        ConfigBuilder { provider, limits, suites, groups, require_ems, key_log, trace, auth }
+        let Self { provider, limits, suites, groups, versions, psk_modes, require_ems, key_log, trace, .. } = self;
+        ConfigBuilder { provider, limits, suites, groups, versions, psk_modes, require_ems, key_log, trace, auth }
     }
 
     /// Replaces the default [`Limits`].
@@ -237,7 +268,21 @@ impl<A> ConfigBuilder<A> {
         self
     }
 
-    /// The suites to offer or accept, most preferred first. By default all with 16-byte tags.
+    /// The versions to offer or accept. By default DTLS 1.3 and DTLS 1.2; the newest that both sides speak is used.
+    #[must_use]
+    pub fn versions(mut self, versions: &[ProtocolVersion]) -> Self {
+        self.versions = versions.to_vec();
+        self
+    }
+
+    /// How DTLS 1.3 may use pre-shared keys, most preferred first. By default only with an ephemeral key exchange.
+    #[must_use]
+    pub fn psk_modes(mut self, modes: &[PskMode]) -> Self {
+        self.psk_modes = modes.to_vec();
+        self
+    }
+
+    /// The suites of all versions to offer or accept, most preferred first. By default all with 16-byte tags.
     #[must_use]
     pub fn suites(mut self, suites: &[CipherSuite]) -> Self {
         self.suites = Some(suites.to_vec());
@@ -245,10 +290,12 @@ impl<A> ConfigBuilder<A> {
     }
 
     /// Every suite this library implements, those with 8-byte tags last: what CoAP needs (RFC 7252 §9.1.3.1 makes
-    /// `TLS_PSK_WITH_AES_128_CCM_8` mandatory).
+    /// `TLS_PSK_WITH_AES_128_CCM_8` mandatory). In DTLS 1.3 the short tag stays off, because 128 forged records end a
+    /// connection that uses it (RFC 9147 §4.5.3); [`Self::suites`] can name it.
     #[must_use]
     pub fn coap_suites(mut self) -> Self {
-        self.suites = Some(all_suites().collect());
+        let short13 = CipherSuite::TLS_AES_128_CCM_8_SHA256;
+        self.suites = Some(all_suites().filter(|id| *id != short13).collect());
         self
     }
 
@@ -284,18 +331,18 @@ impl<A> ConfigBuilder<A> {
     fn settings(self) -> Result<(Settings, A), ConfigError> {
         self.limits.check()?;
         let provider = self.provider;
-        let suites: Vec<&'static Suite12> = match self.suites {
-            Some(ids) => ids
-                .into_iter()
-                .map(|id| Suite12::find(id).ok_or(ConfigError::UnknownSuite))
-                .collect::<Result<_, _>>()?,
-            None => default_suites().filter(|s| s.is_supported(&provider)).collect(),
+        let (mut suites13, mut suites12) = match &self.suites {
+            Some(ids) => find_suites(ids, &provider)?,
+            None => default_suites(&provider),
         };
-        if suites.is_empty() {
-            return Err(ConfigError::NoSuites);
+        if !self.versions.contains(&ProtocolVersion::DTLS1_3) {
+            suites13.clear();
         }
-        if suites.iter().any(|s| !s.is_supported(&provider)) {
-            return Err(ConfigError::UnsupportedSuite);
+        if !self.versions.contains(&ProtocolVersion::DTLS1_2) {
+            suites12.clear();
+        }
+        if suites13.is_empty() && suites12.is_empty() {
+            return Err(ConfigError::NoSuites);
         }
         let has = |group: &NamedGroup| kx_group_id(*group).and_then(|id| provider.group(id)).is_some();
         let groups = match self.groups {
@@ -306,14 +353,19 @@ impl<A> ConfigBuilder<A> {
         let settings = Settings {
             provider,
             limits: self.limits,
-            suites,
+            suites12,
+            suites13,
             groups,
+            psk_modes: self.psk_modes,
             require_ems: self.require_ems,
             key_log: self.key_log,
             trace: self.trace,
         };
-        if settings.uses_groups() && settings.groups.is_empty() {
+        if (settings.uses_groups12() || settings.uses_groups13()) && settings.groups.is_empty() {
             return Err(ConfigError::NoGroups);
+        }
+        if settings.speaks13() && settings.psk_modes.is_empty() {
+            return Err(ConfigError::NoPskModes);
         }
         Ok((settings, self.auth))
     }
@@ -322,7 +374,13 @@ impl<A> ConfigBuilder<A> {
 impl ConfigBuilder<ClientWantsAuth> {
     /// Client and server authenticate each other by the pre-shared `key` of `identity`.
     pub fn psk(self, identity: &[u8], key: &[u8]) -> ConfigBuilder<ClientPsk> {
-        self.with_auth(ClientPsk { identity: identity.to_vec(), psk: Zeroizing::new(key.to_vec()) })
+        self.psks([Psk::new(identity, key)])
+    }
+
+    /// Client and server authenticate each other by one of several pre-shared keys, most preferred first. DTLS 1.2 can name
+    /// but one, and uses the first.
+    pub fn psks(self, psks: impl IntoIterator<Item = Psk>) -> ConfigBuilder<ClientPsk> {
+        self.with_auth(ClientPsk { psks: psks.into_iter().collect() })
     }
 }
 
@@ -332,10 +390,14 @@ impl ConfigBuilder<ClientPsk> {
     /// # Errors
     /// [`ConfigError`] names what cannot work.
     pub fn build(self) -> Result<Arc<ClientConfig>, ConfigError> {
-        let (settings, ClientPsk { identity, psk }) = self.settings()?;
-        check_psk(&psk)?;
-        check_identity(&identity, usize::from(u16::MAX))?;
-        Ok(Arc::new(ClientConfig { settings, identity, psk }))
+        let (settings, ClientPsk { psks }) = self.settings()?;
+        if psks.is_empty() {
+            return Err(ConfigError::NoPsk);
+        }
+        for psk in &psks {
+            psk.check(usize::from(u16::MAX))?;
+        }
+        Ok(Arc::new(ClientConfig { settings, psks }))
     }
 }
 
@@ -345,7 +407,12 @@ impl ConfigBuilder<ServerWantsAuth> {
         self,
         keys: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
     ) -> ConfigBuilder<ServerPsk> {
-        let table = keys.into_iter().map(|(id, key)| (id.to_vec(), Zeroizing::new(key.to_vec()))).collect();
+        self.psks(keys.into_iter().map(|(identity, key)| Psk::new(identity, key)))
+    }
+
+    /// Clients are authenticated by pre-shared keys.
+    pub fn psks(self, psks: impl IntoIterator<Item = Psk>) -> ConfigBuilder<ServerPsk> {
+        let table = psks.into_iter().map(|psk| (psk.identity.clone(), psk)).collect();
         self.with_auth(ServerPsk {
             psks: PskSource::Table(table),
             hint: Vec::new(),
@@ -389,12 +456,13 @@ impl ConfigBuilder<ServerPsk> {
             if table.is_empty() {
                 return Err(ConfigError::NoPsk);
             }
-            for (identity, key) in table {
-                check_psk(key)?;
-                check_identity(identity, settings.limits.max_psk_identity)?;
+            for psk in table.values() {
+                psk.check(settings.limits.max_psk_identity)?;
             }
         }
-        check_identity(&hint, usize::from(u16::MAX))?;
+        if u16::try_from(hint.len()).is_err() {
+            return Err(ConfigError::IdentityTooLong);
+        }
         if settings.provider.hash(HashAlgorithm::Sha256).is_none() {
             return Err(ConfigError::CookieSecret);
         }
@@ -408,16 +476,28 @@ impl ConfigBuilder<ServerPsk> {
     }
 }
 
-fn check_psk(key: &[u8]) -> Result<(), ConfigError> {
-    match key.len() {
-        0 => Err(ConfigError::PskEmpty),
-        1..=MAX_PSK_LEN => Ok(()),
-        _ => Err(ConfigError::PskTooLong),
-    }
-}
+/// Sorts configured suites by version, keeping their order.
+type Suites = (Vec<&'static Suite13>, Vec<&'static Suite12>);
 
-const fn check_identity(identity: &[u8], max: usize) -> Result<(), ConfigError> {
-    if identity.len() > max { Err(ConfigError::IdentityTooLong) } else { Ok(()) }
+fn find_suites(ids: &[CipherSuite], provider: &Provider) -> Result<Suites, ConfigError> {
+    let mut suites: Suites = (Vec::new(), Vec::new());
+    for id in ids {
+        let supported = match (Suite13::find(*id), Suite12::find(*id)) {
+            (Some(suite), _) => {
+                suites.0.push(suite);
+                suite.is_supported(provider)
+            }
+            (None, Some(suite)) => {
+                suites.1.push(suite);
+                suite.is_supported(provider)
+            }
+            (None, None) => return Err(ConfigError::UnknownSuite),
+        };
+        if !supported {
+            return Err(ConfigError::UnsupportedSuite);
+        }
+    }
+    Ok(suites)
 }
 
 /// Debug output of configurations names no key.

@@ -91,10 +91,24 @@ rules! {
         SelectedUnofferedGroup => "the server selected a group that was not offered",
         SelectedCompression => "the server selected a compression method",
         NoNullCompression => "the ClientHello does not offer the null compression method",
+        MisplacedExtension => "an extension in a message where it may not stand",
         UnofferedExtension => "the server sent an extension that was not offered",
         NonEmptyRenegotiationInfo => "renegotiation_info is not empty in an initial handshake",
         NoUncompressedPointFormat => "ec_point_formats does not list the uncompressed format",
         InvalidKeyShare => "the peer's public key is not valid for the group",
+        BadBinder => "the binder of a pre-shared key does not match the hello",
+        SelectedUnofferedPsk => "the server selected a pre-shared key that was not offered or does not fit its suite",
+        UnexpectedKeyShare => "the server sent a key share where none was asked for, or none where one was needed",
+        NonEmptySessionIdEcho => "the server echoed a session id, which DTLS 1.3 forbids",
+        NonEmptyLegacyCookie => "the ClientHello of DTLS 1.3 carries a cookie of DTLS 1.2",
+        BadCookie => "the cookie is not one of ours for this address and hello",
+        SecondHelloRetryRequest => "a second HelloRetryRequest",
+        PointlessHelloRetryRequest => "a HelloRetryRequest that changes nothing",
+        ChangedAfterHelloRetryRequest => "what HelloRetryRequest settled was changed afterwards",
+        Downgrade => "the server's random value says that it was made to choose an older version",
+        MissingExtension => "an extension that the hello needs is missing",
+        AckOfHigherEpoch => "an ACK names a record of a higher epoch than its own",
+        MalformedAck => "an ACK is not a list of record numbers",
         BadFinished => "the Finished message does not match the handshake",
         SecondHelloVerifyRequest => "more HelloVerifyRequests than a client answers",
         PskIdentityTooLong => "the PSK identity is longer than the configured limit",
@@ -107,6 +121,9 @@ rules! {
     PeerIncompatible {
         NoCommonVersion => "no protocol version in common",
         NoCommonSuite => "no cipher suite in common",
+        NoCommonPskMode => "no way to use a pre-shared key in common",
+        NoPskOffered => "the client offers no pre-shared key",
+        NoPskSelected => "the server selected no pre-shared key",
         NoCommonGroup => "no group in common",
         ExtendedMasterSecretRequired => "the peer does not support the extended master secret",
         UnknownPskIdentity => "the PSK identity is not known, or its key is wrong",
@@ -137,6 +154,8 @@ pub enum Error {
     Aborted(AlertDescription),
     /// A record number space is used up; a new connection is needed (RFC 6347 §4.1).
     SequenceExhausted,
+    /// So many forged records came in under one key that it must not be used any more (RFC 9147 §4.5.3).
+    IntegrityLimit,
     /// A bug in this library; the text names the broken invariant.
     Internal(&'static str),
 }
@@ -152,7 +171,7 @@ impl Error {
             Self::Rng | Self::Crypto | Self::SequenceExhausted | Self::Internal(_) => A::InternalError,
             Self::Aborted(alert) => *alert,
             // Nobody is listening, or the peer has spoken last.
-            Self::PeerAlert(_) | Self::NoAnswer | Self::HandshakeTimeout => return None,
+            Self::PeerAlert(_) | Self::NoAnswer | Self::HandshakeTimeout | Self::IntegrityLimit => return None,
         })
     }
 }
@@ -166,7 +185,20 @@ impl PeerMisbehaved {
                 A::UnexpectedMessage
             }
             Self::PskIdentityTooLong => A::DecodeError,
+            Self::SecondHelloRetryRequest => A::UnexpectedMessage,
+            Self::MissingExtension => A::MissingExtension,
+            Self::MalformedAck => A::DecodeError,
             Self::SelectedUnofferedSuite
+            | Self::MisplacedExtension
+            | Self::SelectedUnofferedPsk
+            | Self::UnexpectedKeyShare
+            | Self::NonEmptySessionIdEcho
+            | Self::NonEmptyLegacyCookie
+            | Self::BadCookie
+            | Self::PointlessHelloRetryRequest
+            | Self::ChangedAfterHelloRetryRequest
+            | Self::Downgrade
+            | Self::AckOfHigherEpoch
             | Self::SelectedUnofferedGroup
             | Self::SelectedCompression
             | Self::NoNullCompression
@@ -175,7 +207,7 @@ impl PeerMisbehaved {
             Self::SelectedUnofferedVersion => A::ProtocolVersion,
             Self::UnofferedExtension => A::UnsupportedExtension,
             Self::NonEmptyRenegotiationInfo => A::HandshakeFailure,
-            Self::BadFinished => A::DecryptError,
+            Self::BadFinished | Self::BadBinder => A::DecryptError,
         }
     }
 }
@@ -186,7 +218,11 @@ impl PeerIncompatible {
         use AlertDescription as A;
         match self {
             Self::NoCommonVersion => A::ProtocolVersion,
-            Self::NoCommonSuite | Self::NoCommonGroup | Self::ExtendedMasterSecretRequired => {
+            Self::NoCommonSuite
+            | Self::NoCommonPskMode
+            | Self::NoPskOffered
+            | Self::NoPskSelected
+            | Self::NoCommonGroup | Self::ExtendedMasterSecretRequired => {
                 A::HandshakeFailure
             }
             // RFC 7925 §4.2: decrypt_error, with no hint about which part was wrong.
@@ -208,6 +244,7 @@ impl fmt::Display for Error {
             Self::Crypto => f.write_str("a cryptographic operation failed"),
             Self::Aborted(alert) => write!(f, "the application ended the connection with {alert}"),
             Self::SequenceExhausted => f.write_str("the record numbers of this connection are used up"),
+            Self::IntegrityLimit => f.write_str("too many forged records came in under one key"),
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }
     }
@@ -294,6 +331,7 @@ rules! {
         NoPskWanted => "no PSK was asked for",
         NotEstablished => "the handshake has not completed",
         OutputTooLong => "the requested output is too long",
+        LabelTooLong => "the exporter label is longer than 249 bytes",
         LabelReserved => "the exporter label is reserved by the protocol",
         ContextTooLong => "the exporter context is longer than 65,535 bytes",
         PskLength => "a pre-shared key has 1 to 256 bytes",
@@ -310,6 +348,7 @@ rules! {
         NoSuites => "no cipher suite is configured",
         UnknownSuite => "a cipher suite is not one this library implements",
         UnsupportedSuite => "the provider has no implementation of a configured cipher suite",
+        NoPskModes => "DTLS 1.3 is configured but no way to use pre-shared keys",
         NoGroups => "an ECDHE cipher suite is configured but no group",
         UnsupportedGroup => "the provider has no implementation of a configured group",
         MtuTooSmall => "the MTU is below 228 bytes",

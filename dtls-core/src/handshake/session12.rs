@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::{
     config::Settings,
-    crypto::{Hash, HashAlgorithm, Prf},
+    crypto::Prf,
     error::{Error, PeerMisbehaved},
     event::{Negotiated, PeerIdentity},
     handshake::{Cx, Established, suites::Suite12},
@@ -62,7 +62,7 @@ impl Hellos {
         agreement: Agreement<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<(Keyed, WriteEpoch), Error> {
-        let hash = find_hash(settings, self.suite.hash)?;
+        let hash = settings.hash(self.suite.hash)?;
         let master = if self.extended_master_secret {
             MasterSecret::extended(hash, agreement.premaster, &self.transcript.current())
         } else {
@@ -91,7 +91,8 @@ impl Keyed {
         write: WriteEpoch,
         cx: &mut Cx<'_>,
     ) -> Result<(), Error> {
-        cx.change_write_epoch(KEYED_EPOCH, write);
+        cx.send_ccs();
+        cx.advance_write(write);
         let data = verify_data(&self.prf(settings)?, self.role, &self.hellos.transcript.current());
         cx.push(HandshakeType::FINISHED, |w| w.bytes(&data), |m| self.hellos.transcript.add(m))
     }
@@ -121,15 +122,11 @@ impl Keyed {
                 peer: PeerIdentity::Psk(identity),
                 extended_master_secret: hellos.extended_master_secret,
             },
-            exporter: Exporter { master, randoms: hellos.randoms, hash: hellos.suite.hash },
+            exporter: Exporter::V12 { master, randoms: hellos.randoms, hash: hellos.suite.hash },
         }
     }
 
     fn prf(&self, settings: &Settings) -> Result<Prf, Error> {
-        Ok(self.master.prf(find_hash(settings, self.hellos.suite.hash)?))
+        Ok(self.master.prf(settings.hash(self.hellos.suite.hash)?))
     }
-}
-
-fn find_hash(settings: &Settings, algorithm: HashAlgorithm) -> Result<&'static dyn Hash, Error> {
-    settings.provider.hash(algorithm).ok_or(Error::Internal("hash of a configured suite"))
 }

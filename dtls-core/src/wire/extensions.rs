@@ -282,6 +282,14 @@ impl Field for bool {
     }
 }
 
+/// Reads EncryptedExtensions, whose block must be there (RFC 8446 §4.3.1).
+pub(crate) fn parse_encrypted_extensions(body: &[u8]) -> Result<Extensions<'_>, DecodeError> {
+    if body.is_empty() {
+        return Err(DecodeError::Truncated);
+    }
+    Reader::all(body, |r| Extensions::parse(ExtensionContext::EncryptedExtensions, r))
+}
+
 /// Whether an extensions block, with its length in front, has an extension of type `typ`. Says no to what is malformed.
 pub(crate) fn block_has(block: &[u8], typ: ExtensionType) -> bool {
     let mut found = false;

@@ -1,4 +1,6 @@
 //! The client's side of the handshake: `hello` until the version is known, then one module per version.
 
 pub(crate) mod hello;
+mod offer;
 pub(crate) mod v12;
+pub(crate) mod v13;

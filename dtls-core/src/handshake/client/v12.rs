@@ -12,8 +12,6 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use zeroize::Zeroizing;
-
 use crate::{
     config::ClientConfig,
     error::{Error, PeerMisbehaved},
@@ -21,7 +19,8 @@ use crate::{
     handshake::{
         ConfigRef, Cx, State,
         session12::{Agreement, Hellos, Keyed},
-        suites::{KeyExchange12, kx_group_id},
+        share::OwnShare,
+        suites::KeyExchange12,
         unexpected,
     },
     schedule::v12::{Role, psk_premaster},
@@ -102,19 +101,22 @@ impl ExpectKeyExchange {
     fn on_hello_done(self, cx: &mut Cx<'_>) -> Result<State, Error> {
         let Self { config, mut hellos, key_exchange } = self;
         let client = &config.0;
-        let identity = &client.identity;
+        // One identity is all a ClientKeyExchange can name.
+        let psk = client.psks.first().ok_or(Error::Internal("a configured PSK"))?;
+        let identity = &psk.identity;
         cx.begin_flight(Delivery::UntilReply);
         let (premaster, group) = match (hellos.suite.kx, key_exchange) {
             (KeyExchange12::Psk, _) => {
                 let body = PskIdentity { identity };
                 cx.push(HandshakeType::CLIENT_KEY_EXCHANGE, |w| body.write(w), |m| hellos.transcript.add(m))?;
-                (psk_premaster(&client.psk, None), None)
+                (psk_premaster(&psk.key, None), None)
             }
             (KeyExchange12::EcdhePsk, KeyExchange::Ecdhe { group, public_key }) => {
-                let (own, shared) = Self::agree(&config, group, &public_key, cx)?;
-                let body = EcdhePskIdentity { identity, public_key: &own };
+                let own = OwnShare::make(&client.settings, group, cx.rng)?;
+                let shared = own.agree(&public_key)?;
+                let body = EcdhePskIdentity { identity, public_key: own.public_key() };
                 cx.push(HandshakeType::CLIENT_KEY_EXCHANGE, |w| body.write(w), |m| hellos.transcript.add(m))?;
-                (psk_premaster(&client.psk, Some(&shared)), Some(group))
+                (psk_premaster(&psk.key, Some(&shared)), Some(group))
             }
             // An ECDHE suite without the server's share (RFC 5489 §2).
             (KeyExchange12::EcdhePsk, _) => return Err(unexpected()),
@@ -123,22 +125,6 @@ impl ExpectKeyExchange {
         let (mut keyed, write) = hellos.derive(&client.settings, Role::Client, agreement, cx)?;
         keyed.send_finished(&client.settings, write, cx)?;
         Ok(State::ClientExpectFinished12(Box::new(ExpectFinished { config, keyed })))
-    }
-
-    /// Makes an ephemeral key and combines it with the server's: the own public key and the shared secret.
-    fn agree(
-        config: &ConfigRef<ClientConfig>,
-        group: NamedGroup,
-        public_key: &[u8],
-        cx: &mut Cx<'_>,
-    ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), Error> {
-        let provider = &config.0.settings.provider;
-        let kx = kx_group_id(group)
-            .and_then(|id| provider.group(id))
-            .ok_or(Error::Internal("configured group"))?;
-        let share = kx.start(cx.rng)?;
-        let shared = share.agree(public_key).map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
-        Ok((share.public_key().to_vec(), shared))
     }
 }
 

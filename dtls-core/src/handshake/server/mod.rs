@@ -2,3 +2,4 @@
 
 pub(crate) mod hello;
 pub(crate) mod v12;
+pub(crate) mod v13;

@@ -1,6 +1,10 @@
-//! The server's DTLS 1.2 handshake after its first flight (RFC 6347 §4.2.4, RFC 4279 §2, RFC 5489 §2).
+//! The server's DTLS 1.2 handshake (RFC 6347 §4.2.4, RFC 4279 §2, RFC 5489 §2).
 //!
 //! ```text
+//! ClientHello + cookie   -------->
+//!                        <--------   ServerHello
+//!                        <--------   ServerKeyExchange (ECDHE_PSK, or a hint)
+//!                        <--------   ServerHelloDone
 //! ClientKeyExchange
 //! [ChangeCipherSpec]
 //! Finished               -------->
@@ -12,7 +16,6 @@ use alloc::{boxed::Box, vec::Vec};
 
 use zeroize::Zeroizing;
 
-use super::hello::OwnShare;
 use crate::{
     config::{PskSource, ServerConfig},
     error::{Error, PeerIncompatible, PeerMisbehaved},
@@ -20,15 +23,25 @@ use crate::{
     flow::outbox::Delivery,
     handshake::{
         ConfigRef, Cx, State,
+        negotiate::{
+            COMPRESSION_NULL, DOWNGRADE_SENTINELS, POINT_FORMAT_UNCOMPRESSED, Selection12, check_point_formats,
+            check_renegotiation_info, select12,
+        },
         session12::{Agreement, Hellos, Keyed},
+        share::OwnShare,
         unexpected,
     },
     record::epoch::WriteEpoch,
-    schedule::v12::{Role, psk_premaster},
+    schedule::{
+        transcript::{FirstHello, Framing, Transcript},
+        v12::{Randoms, Role, psk_premaster},
+    },
     wire::{
-        enums::{HandshakeType, NamedGroup},
+        enums::{HandshakeType, NamedGroup, ProtocolVersion},
+        extensions::Extensions,
         handshake::Message,
-        kx12::{EcdhePskIdentity, PskIdentity},
+        hello::{ClientHello, ServerHello},
+        kx12::{EcdhePskIdentity, EcdhePskParams, PskHint, PskIdentity},
     },
 };
 
@@ -84,7 +97,7 @@ impl ExpectClientKeyExchange {
         let waiting = AwaitPsk { config: self.config, hellos: self.hellos, exchange };
         match &waiting.config.0.psks {
             PskSource::Table(table) => {
-                let psk = table.get(&waiting.exchange.identity).cloned();
+                let psk = table.get(&waiting.exchange.identity).map(|psk| psk.key.clone());
                 waiting.on_psk(psk.as_ref().map(|key| &key[..]), cx)
             }
             PskSource::Deferred => {
@@ -99,8 +112,7 @@ impl ExpectClientKeyExchange {
             None => (PskIdentity::parse(body)?.identity, None, None),
             Some(own) => {
                 let parsed = EcdhePskIdentity::parse(body)?;
-                let shared =
-                    own.share.agree(parsed.public_key).map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
+                let shared = own.agree(parsed.public_key)?;
                 (parsed.identity, Some(own.group), Some(shared))
             }
         };
