@@ -257,8 +257,21 @@ impl<A> ConfigBuilder<A> {
     }
 
     fn with_auth<B>(self, auth: B) -> ConfigBuilder<B> {
-        let Self { provider, limits, suites, groups, versions, psk_modes, require_ems, key_log, trace, .. } = self;
-        ConfigBuilder { provider, limits, suites, groups, versions, psk_modes, require_ems, key_log, trace, auth }
+        let Self {
+            provider, limits, suites, groups, versions, psk_modes, require_ems, key_log, trace, ..
+        } = self;
+        ConfigBuilder {
+            provider,
+            limits,
+            suites,
+            groups,
+            versions,
+            psk_modes,
+            require_ems,
+            key_log,
+            trace,
+            auth,
+        }
     }
 
     /// Replaces the default [`Limits`].

@@ -2,6 +2,7 @@
 //!
 //! Wires the parts together and holds no rule of the protocol itself.
 
+mod acks;
 mod incoming;
 #[cfg(feature = "__model")]
 mod model;
@@ -17,11 +18,12 @@ pub use model::StateKind;
 use crate::{
     Arc,
     alert::AlertDescription,
-    config::{ClientConfig, Limits, MAX_PSK_LEN, ServerConfig, Settings},
+    config::{ClientConfig, Limits, ServerConfig, Settings},
     endpoint::listener::Accepted,
     error::{ApiMisuse, Discard, Error, SendError},
     event::{CloseReason, Event, Negotiated},
     flow::{
+        acks::Acks,
         allowance::Allowance,
         inbox::{Inbox, InboxLimits},
         outbox::{Delivery, Outbox},
@@ -30,6 +32,7 @@ use crate::{
     handshake::{
         ConfigRef, Cx, Established, State, client::hello::ExpectServerHello, server::hello::ExpectClientHello,
     },
+    psk::MAX_PSK_LEN,
     rand::Rng,
     record::{epoch::ReadEpoch, layer::RecordLayer, number::RecordNumber, protect::Overhead},
     stats::Stats,
@@ -59,6 +62,8 @@ pub struct Connection {
     handshake: Option<Box<Handshake>>,
     events: VecDeque<Event>,
     alerts: Alerts,
+    /// `None` until DTLS 1.3 is certain.
+    acks: Option<Acks>,
     allowance: Allowance,
     /// Largest datagram to send: the configured MTU, or less after repeated loss.
     mtu: usize,
@@ -146,7 +151,10 @@ impl Connection {
             expect_message_seq: seq.saturating_add(1),
             send_message_seq: seq,
         };
-        let state = State::ExpectClientHello(ExpectClientHello { config: ConfigRef(Arc::clone(&config)) });
+        let state = State::ExpectClientHello(ExpectClientHello {
+            config: ConfigRef(Arc::clone(&config)),
+            retry: accepted.retry.clone(),
+        });
         let mut connection = Self::new(Side::Server(config), state, &start, now);
         if !accepted.validated {
             connection.allowance = Allowance::limited(accepted.received);
@@ -159,23 +167,16 @@ impl Connection {
 
     fn new(side: Side, state: State, start: &Start, now: Instant) -> Self {
         let limits = &side.settings().limits;
-        let mut timers = Timers::default();
-        timers.arm(Timer::Handshake, now.after(limits.handshake_timeout));
-        let sending = Sending {
-            outbox: Outbox::new(start.send_message_seq, limits.pack_plain_records),
-            timers,
-            backoff: Backoff::new(limits.initial_rto, limits.max_rto, limits.max_retransmissions),
-            pending_read: None,
-            last_sent: now,
-            largest: 0,
-        };
-        let inbox = Inbox::new(start.expect_message_seq, inbox_limits(limits));
+        let seqs = (start.expect_message_seq, start.send_message_seq);
+        let mut handshake = Box::new(Handshake::new(limits, seqs, now));
+        handshake.sending.timers.arm(Timer::Handshake, now.after(limits.handshake_timeout));
         Self {
-            records: RecordLayer::new(start.version, start.record_seq),
+            records: RecordLayer::new(start.version, start.record_seq, limits.wide_record_numbers),
             state,
-            handshake: Some(Box::new(Handshake { inbox, ccs_seen: false, sending })),
+            handshake: Some(handshake),
             events: VecDeque::new(),
             alerts: Alerts::default(),
+            acks: None,
             allowance: Allowance::Unlimited,
             mtu: limits.mtu,
             stats: Stats::default(),
@@ -219,8 +220,9 @@ impl Connection {
         self.mtu
     }
 
-    /// Bytes that a record of the current write epoch adds before and after its plaintext.
-    pub const fn overhead(&self) -> Overhead {
+    /// Bytes that a record of the current write epoch adds before and after its plaintext. In DTLS 1.3 the record number
+    /// takes one byte more from the 129th record on, and very short records are padded.
+    pub fn overhead(&self) -> Overhead {
         self.records.overhead()
     }
 
@@ -238,13 +240,14 @@ impl Connection {
         established.exporter.export(&self.side.settings().provider, label, context, out)
     }
 
-    /// Writes one record of application data to the front of `out` and returns its length.
+    /// Writes one record of application data to the front of `out` and returns its length. It must be alone in its datagram,
+    /// or the last: a DTLS 1.3 record does not say how long it is.
     ///
     /// # Errors
     /// [`SendError`]; nothing was sent then, and no record number used except when the provider failed.
     pub fn send(&mut self, data: &[u8], out: &mut [u8]) -> Result<usize, SendError> {
         let overhead = self.check_send(data.len())?;
-        let needed = overhead.total().saturating_add(data.len());
+        let needed = self.records.record_len(data.len());
         let too_small = SendError::BufferTooSmall { needed };
         let out = out.get_mut(..needed).ok_or(too_small)?;
         let slot = out.get_mut(overhead.head..).ok_or(too_small)?;
@@ -266,10 +269,10 @@ impl Connection {
     ) -> Result<&'b mut [u8], SendError> {
         let length = body.end.saturating_sub(body.start);
         let overhead = self.check_send(length)?;
-        let too_small = SendError::BufferTooSmall { needed: overhead.total().saturating_add(length) };
+        let needed = self.records.record_len(length);
+        let too_small = SendError::BufferTooSmall { needed };
         let start = body.start.checked_sub(overhead.head).ok_or(too_small)?;
-        let end = body.start.saturating_add(length).saturating_add(overhead.tail);
-        let record = buffer.get_mut(start..end).ok_or(too_small)?;
+        let record = buffer.get_mut(start..start.saturating_add(needed)).ok_or(too_small)?;
         self.seal(record, length)?;
         Ok(record)
     }
@@ -331,16 +334,27 @@ impl Connection {
 
     /// Takes in every message that is whole and in order.
     fn advance(&mut self, rng: &mut dyn Rng) -> Result<(), Error> {
-        while self.state.is_handshaking() && !self.state.is_suspended() {
+        while self.state.takes_messages() {
             let Some(handshake) = &mut self.handshake else { break };
             let Handshake { inbox, sending, .. } = &mut **handshake;
             let Some((message, epoch)) = inbox.front() else { break };
             let (typ, seq) = (message.typ, message.seq);
             self.trace.note(TraceEvent::MessageProcessed { typ, seq, epoch });
-            let mut cx = sending.cx(&mut self.records, &mut self.events, &mut self.trace, rng);
-            let result = take(&mut self.state).on_message(&message, &mut cx);
+            let read_epoch = self.records.read_epoch();
+            let shared = Shared {
+                records: &mut self.records,
+                acks: &mut self.acks,
+                events: &mut self.events,
+                trace: &mut self.trace,
+            };
+            let was_handshaking = self.state.is_handshaking();
+            let result = take(&mut self.state).on_message(&message, &mut sending.cx(shared, rng));
             inbox.pop();
-            self.settle(result)?;
+            if self.records.read_epoch() != read_epoch {
+                // No message spans a change of keys (RFC 8446 §5.1).
+                inbox.clear();
+            }
+            self.settle(result, was_handshaking)?;
         }
         Ok(())
     }
@@ -352,13 +366,18 @@ impl Connection {
         rng: &mut dyn Rng,
     ) -> Result<(), Error> {
         let Some(handshake) = &mut self.handshake else { return Ok(()) };
-        let mut cx = handshake.sending.cx(&mut self.records, &mut self.events, &mut self.trace, rng);
-        let result = transition(take(&mut self.state), &mut cx);
-        self.settle(result)
+        let shared = Shared {
+            records: &mut self.records,
+            acks: &mut self.acks,
+            events: &mut self.events,
+            trace: &mut self.trace,
+        };
+        let result = transition(take(&mut self.state), &mut handshake.sending.cx(shared, rng));
+        self.settle(result, true)
     }
 
     /// Puts the state that a transition ended in into place, with what follows from it.
-    fn settle(&mut self, result: Result<State, Error>) -> Result<(), Error> {
+    fn settle(&mut self, result: Result<State, Error>, was_handshaking: bool) -> Result<(), Error> {
         match result {
             Ok(state) => self.state = state,
             Err(error) => {
@@ -367,7 +386,7 @@ impl Connection {
             }
         }
         self.switch_read_epoch();
-        if self.is_established() {
+        if was_handshaking && self.is_established() {
             self.on_established();
         }
         Ok(())
@@ -378,7 +397,7 @@ impl Connection {
         let Some(handshake) = self.handshake.as_mut().filter(|h| h.ccs_seen) else { return };
         let Some(epoch) = handshake.sending.pending_read.take() else { return };
         handshake.inbox.clear();
-        self.records.install_read(epoch);
+        self.records.replace_read(epoch);
         self.trace.note(TraceEvent::ReadEpoch { epoch: self.records.read_epoch() });
     }
 
@@ -389,16 +408,29 @@ impl Connection {
         let sending = &mut handshake.sending;
         sending.timers.disarm(Timer::Handshake);
         sending.timers.disarm(Timer::Retransmit);
-        // Whoever speaks last keeps its flight for a peer that missed it; the other side is done.
+        // Whoever speaks last keeps its flight for a peer that missed it, or until it is acknowledged; the other side of a 1.2
+        // handshake is done.
         if sending.outbox.delivery() == Delivery::UntilReply {
             self.end_handshake();
         }
     }
 
-    /// Frees everything that only the handshake needed.
+    /// Frees everything that only the handshake needed; messages after it go on with the numbers that were reached.
     fn end_handshake(&mut self) {
+        if let (State::Established(established), Some(handshake)) = (&mut self.state, &self.handshake) {
+            established.message_seqs = (handshake.inbox.next_seq(), handshake.sending.outbox.next_seq());
+        }
         self.handshake = None;
-        self.records.retire_old_write();
+        self.records.retire_old();
+    }
+
+    /// Makes room for messages after the handshake.
+    fn reopen_handshake(&mut self, now: Instant) {
+        let State::Established(established) = &self.state else { return };
+        if self.handshake.is_none() && established.is13() {
+            self.handshake =
+                Some(Box::new(Handshake::new(&self.side.settings().limits, established.message_seqs, now)));
+        }
     }
 
     /// The connection ends without error: close_notify goes out after what is still to be sent.
@@ -450,17 +482,35 @@ const fn inbox_limits(limits: &Limits) -> InboxLimits {
     }
 }
 
+impl Handshake {
+    /// Nothing received or sent yet; the message_seqs to expect and to send first.
+    fn new(limits: &Limits, (expect, send): (u16, u16), now: Instant) -> Self {
+        let sending = Sending {
+            outbox: Outbox::new(send, limits.pack_plain_records),
+            timers: Timers::default(),
+            backoff: Backoff::new(limits.initial_rto, limits.max_rto, limits.max_retransmissions),
+            pending_read: None,
+            last_sent: now,
+            largest: 0,
+        };
+        Self { inbox: Inbox::new(expect, inbox_limits(limits)), ccs_seen: false, sending }
+    }
+}
+
+/// The parts of a connection that states act on besides [`Sending`].
+struct Shared<'a> {
+    records: &'a mut RecordLayer,
+    acks: &'a mut Option<Acks>,
+    events: &'a mut VecDeque<Event>,
+    trace: &'a mut Tracer,
+}
+
 impl Sending {
     /// Lends these and the other parts of a connection to a state.
-    fn cx<'a>(
-        &'a mut self,
-        records: &'a mut RecordLayer,
-        events: &'a mut VecDeque<Event>,
-        trace: &'a mut Tracer,
-        rng: &'a mut dyn Rng,
-    ) -> Cx<'a> {
+    fn cx<'a>(&'a mut self, shared: Shared<'a>, rng: &'a mut dyn Rng) -> Cx<'a> {
         let Self { outbox, timers, backoff, pending_read, .. } = self;
-        Cx { records, outbox, timers, backoff, pending_read, events, trace, rng }
+        let Shared { records, acks, events, trace } = shared;
+        Cx { records, outbox, timers, backoff, acks, pending_read, events, trace, rng }
     }
 }
 

@@ -70,6 +70,7 @@ rules! {
         OldMessage => "the handshake message was already processed",
         MalformedAlert => "an alert that is not two well-formed bytes",
         WarningAlert => "a warning alert without effect",
+        MalformedAck => "an unprotected ACK that cannot be right",
         MalformedCcs => "a ChangeCipherSpec that is not the single byte 1",
         Closed => "the connection is closed",
         NotClientHello => "the first message of a new peer is not a ClientHello",
@@ -171,7 +172,9 @@ impl Error {
             Self::Rng | Self::Crypto | Self::SequenceExhausted | Self::Internal(_) => A::InternalError,
             Self::Aborted(alert) => *alert,
             // Nobody is listening, or the peer has spoken last.
-            Self::PeerAlert(_) | Self::NoAnswer | Self::HandshakeTimeout | Self::IntegrityLimit => return None,
+            Self::PeerAlert(_) | Self::NoAnswer | Self::HandshakeTimeout | Self::IntegrityLimit => {
+                return None;
+            }
         })
     }
 }
@@ -222,9 +225,8 @@ impl PeerIncompatible {
             | Self::NoCommonPskMode
             | Self::NoPskOffered
             | Self::NoPskSelected
-            | Self::NoCommonGroup | Self::ExtendedMasterSecretRequired => {
-                A::HandshakeFailure
-            }
+            | Self::NoCommonGroup
+            | Self::ExtendedMasterSecretRequired => A::HandshakeFailure,
             // RFC 7925 §4.2: decrypt_error, with no hint about which part was wrong.
             Self::UnknownPskIdentity => A::DecryptError,
         }

@@ -122,6 +122,7 @@ mod flow;
 mod handshake;
 #[cfg(feature = "__internals")]
 pub mod internals;
+mod psk;
 mod rand;
 mod record;
 mod schedule;
@@ -132,8 +133,8 @@ mod wire;
 
 pub use alert::{AlertDescription, AlertLevel};
 pub use config::{
-    ClientConfig, ClientPsk, ClientWantsAuth, ConfigBuilder, KeyLog, Limits, ListenerLimits, MAX_PSK_LEN,
-    MIN_MTU, ServerConfig, ServerPsk, ServerWantsAuth,
+    ClientConfig, ClientPsk, ClientWantsAuth, ConfigBuilder, KeyLog, Limits, ListenerLimits, MIN_MTU,
+    ServerConfig, ServerPsk, ServerWantsAuth,
 };
 #[cfg(feature = "__model")]
 pub use connection::StateKind;
@@ -146,7 +147,9 @@ pub use error::{
     ApiMisuse, ConfigError, DecodeError, Discard, Error, PeerIncompatible, PeerMisbehaved, SendError,
 };
 pub use event::{CloseReason, Event, Negotiated, PeerIdentity};
+pub use flow::acks::AckPolicy;
 pub use handshake::suites::all_suites;
+pub use psk::{MAX_PSK_LEN, Psk, PskMode};
 pub use rand::{Rng, RngError};
 pub use record::{number::RecordNumber, protect::Overhead};
 pub use stats::Stats;

@@ -11,7 +11,7 @@ use crate::{
     flow::{allowance::Allowance, outbox::Delivery},
     handshake::State,
     rand::Rng,
-    record::{layer::Opened, number::RecordNumber},
+    record::{epoch::Opened, number::RecordNumber},
     time::Instant,
     trace::TraceEvent,
     wire::{
@@ -96,18 +96,19 @@ impl Connection {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Result<Option<ApplicationData<'d>>, Error> {
-        let number = record.header.number;
+        let claimed = record.claimed_number();
         if matches!(self.state, State::Closed) {
-            self.discard(Discard::Closed, Some(number));
+            self.discard(Discard::Closed, claimed);
             return Ok(None);
         }
         let opened = match self.records.open(record) {
             Ok(opened) => opened,
             Err(reason) => {
-                self.discard(reason, Some(number));
-                return Ok(None);
+                self.discard(reason, claimed);
+                return self.check_integrity_limit().map(|()| None);
             }
         };
+        let number = opened.number;
         if number.epoch() > 0 {
             // Only who saw our flight can have made these keys: the address is real.
             self.allowance = Allowance::Unlimited;
@@ -122,6 +123,7 @@ impl Connection {
             ContentType::HANDSHAKE => self.on_handshake(&opened, now, rng)?,
             ContentType::CHANGE_CIPHER_SPEC => self.on_change_cipher_spec(&opened),
             ContentType::ALERT => self.on_alert(&opened)?,
+            ContentType::ACK => self.on_ack(&opened)?,
             _ => self.discard(Discard::UnexpectedContent, Some(number)),
         }
         Ok(None)
@@ -144,46 +146,56 @@ impl Connection {
     }
 
     fn on_handshake(&mut self, opened: &Opened<'_>, now: Instant, rng: &mut dyn Rng) -> Result<(), Error> {
+        self.reopen_handshake(now);
+        let number = opened.number;
+        let mut kept = true;
         for fragment in Fragments::new(opened.body) {
             match fragment {
-                Ok(fragment) => self.on_fragment(&fragment, opened.number, now)?,
-                Err(_) => self.discard(Discard::MalformedFragment, Some(opened.number)),
+                Ok(fragment) => kept &= self.on_fragment(&fragment, number, now)?,
+                Err(_) => {
+                    kept = false;
+                    self.discard(Discard::MalformedFragment, Some(number));
+                }
             }
         }
-        self.advance(rng)
+        self.acknowledge(number, kept, now, rng)
     }
 
+    /// Takes in a fragment. Returns whether it was kept or was known: only then may its record be acknowledged.
     fn on_fragment(
         &mut self,
         fragment: &Fragment<'_>,
         number: RecordNumber,
         now: Instant,
-    ) -> Result<(), Error> {
-        let handshaking = self.state.is_handshaking();
+    ) -> Result<bool, Error> {
         if self.asks_for_renegotiation(fragment) {
-            return self.refuse_renegotiation(number);
+            return self.refuse_renegotiation(number).map(|()| false);
         }
+        let expected = number.epoch() == self.state.next_epoch()
+            && (self.state.takes_messages() || self.state.is_suspended());
         let Some(handshake) = &mut self.handshake else {
             self.discard(Discard::OldMessage, Some(number));
-            return Ok(());
+            return Ok(false);
         };
         let Handshake { inbox, .. } = &mut **handshake;
         let old = fragment.header.message_seq < inbox.next_seq();
         let refused = if old {
             Some(Discard::OldMessage)
-        } else if !handshaking || number.epoch() != self.state.next_epoch() {
+        } else if expected {
+            inbox.insert(fragment, number.epoch()).err()
+        } else {
             // What comes next must come under the keys that the handshake has reached by now.
             Some(Discard::UnexpectedContent)
-        } else {
-            inbox.insert(fragment, number.epoch()).err()
         };
         if let Some(reason) = refused {
             self.discard(reason, Some(number));
+        } else if self.state.is_handshaking() && number.epoch() > 0 {
+            self.on_implicit_ack();
         }
         if old {
             self.on_repeated_fragment(fragment, now);
         }
-        Ok(())
+        Ok(old || refused.is_none())
     }
 
     /// The peer sends its last flight again: it has not got ours. Answered once per repeated flight, at its last fragment
@@ -201,7 +213,7 @@ impl Connection {
         // that has sent its flight again has waited as long as it should. The last flight has no timer, but there the
         // repetition is authentic: it is a Finished in a new record.
         let hurried = now.since(sending.last_sent).saturating_mul(2) < sending.backoff.initial();
-        if sending.outbox.delivery() == Delivery::UntilReply && hurried {
+        if sending.outbox.delivery() != Delivery::OnDemand && hurried {
             return;
         }
         sending.outbox.rewind();
@@ -221,7 +233,8 @@ impl Connection {
     /// (§7.4.1.1).
     fn refuse_renegotiation(&mut self, number: RecordNumber) -> Result<(), Error> {
         self.discard(Discard::UnexpectedContent, Some(number));
-        if self.is_established() {
+        // DTLS 1.3 has no renegotiation and no such alert (RFC 8446 §4.1.2).
+        if self.is_established() && self.acks.is_none() {
             self.count_warning()?;
             self.alerts.queued = Some(AlertDescription::NoRenegotiation);
         }
@@ -239,6 +252,15 @@ impl Connection {
             handshake.ccs_seen = true;
             self.switch_read_epoch();
         }
+    }
+
+    /// A key that so many forgeries were tried under must not be used any more (RFC 9147 §4.5.3).
+    fn check_integrity_limit(&mut self) -> Result<(), Error> {
+        if self.records.is_worn_out() && !self.is_closed() {
+            self.fail(Error::IntegrityLimit);
+            return Err(Error::IntegrityLimit);
+        }
+        Ok(())
     }
 
     /// Unprotected alerts are honoured only as long as unprotected records are read at all: until the next epoch is keyed.

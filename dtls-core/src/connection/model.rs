@@ -33,10 +33,14 @@ state_kinds! {
     ExpectServerHello,
     ExpectKeyExchange12,
     ClientExpectFinished12,
+    ExpectEncryptedExtensions13,
+    ClientExpectFinished13,
     ExpectClientHello,
     ExpectClientKeyExchange12,
     AwaitPsk12,
     ServerExpectFinished12,
+    AwaitPsk13,
+    ServerExpectFinished13,
     Established,
     Closed,
     Failed,
@@ -45,10 +49,21 @@ state_kinds! {
 impl Connection {
     /// Hashes everything that decides how this connection will behave; statistics and the trace are left out.
     pub fn fingerprint(&self, hasher: &mut impl Hasher) {
-        let Self { side, records, state, handshake, events, alerts, allowance, mtu, stats: _, trace: _ } =
-            self;
+        let Self {
+            side,
+            records,
+            state,
+            handshake,
+            events,
+            alerts,
+            acks,
+            allowance,
+            mtu,
+            stats: _,
+            trace: _,
+        } = self;
         matches!(side, Side::Client(_)).hash(hasher);
-        (records, state, handshake, events, alerts, allowance, mtu).hash(hasher);
+        (records, state, handshake, events, alerts, acks, allowance, mtu).hash(hasher);
     }
 
     /// The kind of the state.

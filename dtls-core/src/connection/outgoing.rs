@@ -5,6 +5,7 @@ use crate::{
     alert::Alert,
     error::Error,
     flow::{outbox::Delivery, timers::Timer},
+    record::layer::NewRecord,
     time::Instant,
     trace::TraceEvent,
     wire::enums::ContentType,
@@ -22,7 +23,10 @@ impl Connection {
     pub fn poll_transmit<'o>(&mut self, now: Instant, out: &'o mut [u8]) -> Option<&'o mut [u8]> {
         let limit = out.len().min(self.mtu).min(self.allowance.left());
         let out = out.get_mut(..limit)?;
-        let mut used = self.transmit_flight(now, out);
+        let alert_follows = self.alerts.queued.is_some();
+        let mut used = self.transmit_ack(now, out, !self.has_pending_flight() && !alert_follows);
+        let rest = out.get_mut(used..).unwrap_or_default();
+        used = used.saturating_add(self.transmit_flight(now, rest, alert_follows));
         if !self.has_pending_flight() {
             let rest = out.get_mut(used..).unwrap_or_default();
             used = used.saturating_add(self.transmit_alert(rest));
@@ -54,6 +58,9 @@ impl Connection {
         if timers.take_due(Timer::LastFlight, now) {
             self.end_handshake();
             return Ok(());
+        }
+        if let (true, Some(acks)) = (timers.take_due(Timer::Ack, now), &mut self.acks) {
+            acks.request();
         }
         if !timers.take_due(Timer::Retransmit, now) {
             return Ok(());
@@ -87,14 +94,14 @@ impl Connection {
     }
 
     /// Writes one datagram's worth of the flight and returns its length.
-    fn transmit_flight(&mut self, now: Instant, out: &mut [u8]) -> usize {
+    fn transmit_flight(&mut self, now: Instant, out: &mut [u8], more: bool) -> usize {
         let Some(handshake) = &mut self.handshake else { return 0 };
         let Handshake { sending, .. } = &mut **handshake;
         if !sending.outbox.has_pending() {
             return 0;
         }
         let trace = &mut self.trace;
-        let filled = sending.outbox.fill(&mut self.records, out, |content, record| {
+        let filled = sending.outbox.fill(&mut self.records, out, more, |content, record| {
             trace.note(TraceEvent::RecordSent { content, number: record.number, len: record.len });
         });
         let used = match filled {
@@ -119,7 +126,9 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         let Sending { outbox, timers, backoff, .. } = &mut handshake.sending;
         match outbox.delivery() {
-            Delivery::UntilReply => timers.arm(Timer::Retransmit, now.after(backoff.current())),
+            Delivery::UntilReply | Delivery::UntilAcked => {
+                timers.arm(Timer::Retransmit, now.after(backoff.current()))
+            }
             Delivery::OnDemand if !timers.is_armed(Timer::LastFlight) => {
                 timers.arm(Timer::LastFlight, now.after(kept));
             }
@@ -135,12 +144,12 @@ impl Connection {
     fn transmit_alert(&mut self, out: &mut [u8]) -> usize {
         let Some(description) = self.alerts.queued else { return 0 };
         let body = Alert::new(description).encode();
-        let epoch = self.records.write_epoch();
-        if self.records.plaintext_room(epoch, out.len()).is_none_or(|room| room < body.len()) {
+        let record = NewRecord { epoch: self.records.write_epoch(), typ: ContentType::ALERT, last: true };
+        if self.records.plaintext_room(record, out.len()).is_none_or(|room| room < body.len()) {
             return 0;
         }
         self.alerts.queued = None;
-        let sealed = self.records.seal_with(epoch, ContentType::ALERT, out, |to| {
+        let sealed = self.records.seal_with(record, out, |to| {
             for (to, from) in to.iter_mut().zip(body) {
                 *to = from;
             }

@@ -1,22 +1,34 @@
-//! The stateless cookie (RFC 6347 §4.2.1): a MAC over the client's address and the parameters of its hello, under a secret
-//! that changes. Holds nothing about any client.
+//! The stateless cookie (RFC 6347 §4.2.1, RFC 9147 §5.1): a MAC over the client's address and what must not change between its
+//! hellos, under a secret that changes. Holds nothing about any client. One format for both versions:
 //!
 //! ```text
-//! version (1) | key id (1) | flags (1, zero) | HMAC-SHA-256 truncated to 16
+//! version (1) | key id (1) | flags (1) | DTLS 1.3: hash of the first ClientHello | HMAC-SHA-256 truncated to 16
 //! ```
 
 use core::time::Duration;
 
 use crate::{
-    crypto::{Hash, HmacBox, ct_eq, hmac_box},
+    crypto::{Digest, Hash, HmacBox, MAX_DIGEST_LEN, ct_eq, hmac_box},
     error::Error,
+    handshake::suites::Suite13,
     rand::Rng,
     time::Instant,
-    wire::hello::ClientHello,
+    wire::{
+        enums::{CipherSuite, NamedGroup},
+        hello::ClientHello,
+    },
 };
 
-/// Bytes of a cookie.
-pub(crate) const COOKIE_LEN: usize = 19;
+/// Bytes of a DTLS 1.2 cookie.
+pub(crate) const COOKIE_LEN: usize = HEAD_LEN + MAC_LEN;
+/// Bytes of the longest cookie.
+pub(crate) const MAX_COOKIE_LEN: usize = HEAD_LEN + MAX_DIGEST_LEN + MAC_LEN;
+/// Version, key id and flags.
+const HEAD_LEN: usize = 3;
+/// The cookie is one of DTLS 1.3.
+const FLAG_13: u8 = 1;
+/// The HelloRetryRequest asked for a group.
+const FLAG_GROUP: u8 = 2;
 /// Bytes of a cookie secret.
 pub const COOKIE_SECRET_LEN: usize = 32;
 /// The format above.
@@ -69,31 +81,81 @@ impl CookieSecrets {
         Ok(())
     }
 
-    /// The cookie for this hello from this address.
-    pub(crate) fn make(&self, address: &[u8], hello: &ClientHello<'_>) -> Option<[u8; COOKIE_LEN]> {
+    /// The DTLS 1.2 cookie for this hello from this address.
+    pub(crate) fn make12(&self, address: &[u8], hello: &ClientHello<'_>) -> Option<[u8; COOKIE_LEN]> {
         let keyed = self.current.as_ref()?;
-        Some(keyed.cookie(address, hello))
+        let head = [FORMAT, keyed.id, 0];
+        let mut cookie = [0; COOKIE_LEN];
+        concat(&mut cookie, [&head, &[], &keyed.mac12(&head, address, hello)]);
+        Some(cookie)
     }
 
     /// Whether the hello's own cookie is one of ours for this address and these parameters, in constant time.
-    pub(crate) fn verify(&self, address: &[u8], hello: &ClientHello<'_>) -> bool {
-        let Some(&[FORMAT, id, 0, ..]) = hello.cookie.first_chunk::<COOKIE_LEN>() else { return false };
-        [&self.current, &self.previous]
-            .into_iter()
-            .flatten()
-            .find(|keyed| keyed.id == id)
-            .is_some_and(|keyed| ct_eq(&keyed.cookie(address, hello), hello.cookie))
+    pub(crate) fn verify12(&self, address: &[u8], hello: &ClientHello<'_>) -> bool {
+        let Some((head, mac)) = hello.cookie.split_first_chunk::<HEAD_LEN>() else { return false };
+        let [FORMAT, id, 0] = *head else { return false };
+        self.find(id).is_some_and(|keyed| ct_eq(&keyed.mac12(head, address, hello), mac))
     }
+
+    /// Writes the DTLS 1.3 cookie for a hello from this address to the front of `out` and returns it.
+    pub(crate) fn make13<'o>(
+        &self,
+        address: &[u8],
+        retry: &RetryCookie<'_>,
+        out: &'o mut [u8; MAX_COOKIE_LEN],
+    ) -> Option<&'o [u8]> {
+        let keyed = self.current.as_ref()?;
+        let flags = if retry.asked_group { FLAG_13 | FLAG_GROUP } else { FLAG_13 };
+        let head = [FORMAT, keyed.id, flags];
+        let length = concat(out, [&head, retry.hello_hash, &keyed.mac13(&head, address, retry)]);
+        out.get(..length)
+    }
+
+    /// What the cookie of a second hello says, if it is one of ours for this address; `suite` and `group` are what the second
+    /// hello leads to.
+    pub(crate) fn verify13<'c>(
+        &self,
+        address: &[u8],
+        cookie: &'c [u8],
+        suite: &Suite13,
+        group: Option<NamedGroup>,
+    ) -> Option<RetryCookie<'c>> {
+        let (head, rest) = cookie.split_first_chunk::<HEAD_LEN>()?;
+        let (hello_hash, mac) = rest.split_at_checked(suite.hash.digest_len())?;
+        let [FORMAT, id, flags] = *head else { return None };
+        let asked_group = match flags {
+            FLAG_13 => false,
+            f if f == FLAG_13 | FLAG_GROUP => true,
+            _ => return None,
+        };
+        let retry = RetryCookie { hello_hash, asked_group, suite: suite.id, group };
+        let keyed = self.find(id)?;
+        ct_eq(&keyed.mac13(head, address, &retry), mac).then_some(retry)
+    }
+
+    fn find(&self, id: u8) -> Option<&Keyed> {
+        [&self.current, &self.previous].into_iter().flatten().find(|keyed| keyed.id == id)
+    }
+}
+
+/// What a DTLS 1.3 cookie binds besides the address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryCookie<'c> {
+    /// Of the first ClientHello, under the hash of the suite; goes back and forth with the cookie.
+    pub(crate) hello_hash: &'c [u8],
+    /// Whether the HelloRetryRequest asked for the group.
+    pub(crate) asked_group: bool,
+    pub(crate) suite: CipherSuite,
+    pub(crate) group: Option<NamedGroup>,
 }
 
 impl Keyed {
     /// Binds what must not change between the two hellos: version, random, session_id, suites and compression methods
     /// (RFC 6347 §4.2.1). Variable parts go with their lengths.
-    fn cookie(&self, address: &[u8], hello: &ClientHello<'_>) -> [u8; COOKIE_LEN] {
-        let head = [FORMAT, self.id, 0];
+    fn mac12(&self, head: &[u8; HEAD_LEN], address: &[u8], hello: &ClientHello<'_>) -> [u8; MAC_LEN] {
         let suites = hello.suites.as_bytes();
-        let mac = self.key.sign(&[
-            &head,
+        truncate(&self.key.sign(&[
+            head,
             &length(address),
             address,
             &hello.version.0.to_be_bytes(),
@@ -104,13 +166,34 @@ impl Keyed {
             suites,
             &length(hello.compression),
             hello.compression,
-        ]);
-        let mut cookie = [0; COOKIE_LEN];
-        for (to, from) in cookie.iter_mut().zip(head.iter().chain(mac.as_bytes().iter().take(MAC_LEN))) {
-            *to = *from;
-        }
-        cookie
+        ]))
     }
+
+    /// Binds the first hello and what the HelloRetryRequest said.
+    fn mac13(&self, head: &[u8; HEAD_LEN], address: &[u8], retry: &RetryCookie<'_>) -> [u8; MAC_LEN] {
+        let group = retry.group.map_or(0, |g| g.0);
+        truncate(&self.key.sign(&[
+            head,
+            &length(address),
+            address,
+            retry.hello_hash,
+            &retry.suite.0.to_be_bytes(),
+            &group.to_be_bytes(),
+        ]))
+    }
+}
+
+fn truncate(mac: &Digest) -> [u8; MAC_LEN] {
+    mac.as_bytes().first_chunk().copied().unwrap_or_default()
+}
+
+/// Writes the parts one after the other and returns their length.
+fn concat(out: &mut [u8], parts: [&[u8]; 3]) -> usize {
+    let [a, b, c] = parts;
+    for (to, from) in out.iter_mut().zip(a.iter().chain(b).chain(c)) {
+        *to = *from;
+    }
+    a.len().saturating_add(b.len()).saturating_add(c.len())
 }
 
 /// All parts are far shorter than 65,536 bytes: they come out of 16-bit vectors or an address.

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    cookie::{COOKIE_SECRET_LEN, CookieSecrets},
+    cookie::{COOKIE_SECRET_LEN, CookieSecrets, MAX_COOKIE_LEN, RetryCookie},
     pool::HelloPool,
 };
 use crate::{
@@ -13,16 +13,23 @@ use crate::{
     config::ServerConfig,
     crypto::HashAlgorithm,
     error::{ConfigError, Discard},
+    handshake::{
+        negotiate::{Selection13, choose_version, select13},
+        server::{
+            hello::Retried,
+            v13::{RetryRequest, hello_hash},
+        },
+    },
     rand::Rng,
     record::number::RecordNumber,
     stats::Stats,
     time::Instant,
     wire::{
-        codec::Writer,
-        enums::{ContentType, HandshakeType, ProtocolVersion},
+        codec::{Full, Writer},
+        enums::{ContentType, HandshakeType, NamedGroup, ProtocolVersion},
         handshake::{Fragment, FragmentHeader, Fragments},
         hello::{ClientHello, HelloVerifyRequest},
-        record::{HEADER_LEN as RECORD_HEADER_LEN, RecordHeader, split_first},
+        record::{HEADER_LEN as RECORD_HEADER_LEN, RawRecord, RecordHeader, split_first},
     },
 };
 
@@ -56,6 +63,8 @@ pub struct Accepted {
     pub(crate) message_seq: u16,
     pub(crate) record_seq: u64,
     pub(crate) body: Vec<u8>,
+    /// The HelloRetryRequest it answers.
+    pub(crate) retry: Option<Retried>,
     /// Whether a cookie proved the address.
     pub(crate) validated: bool,
     /// Bytes of the datagram that completed the hello.
@@ -133,12 +142,17 @@ impl Listener {
                 Err(reason) => return Verdict::Drop(reason),
             };
             rest = tail;
-            let number = record.header.number;
-            if record.header.typ != ContentType::HANDSHAKE || number.epoch() != 0 {
-                reason = Discard::NotClientHello;
-                continue;
-            }
-            for fragment in Fragments::new(record.body) {
+            let (number, body) = match record {
+                RawRecord::Legacy {
+                    header: RecordHeader { typ: ContentType::HANDSHAKE, number, .. },
+                    body,
+                } if number.epoch() == 0 => (number, body),
+                _ => {
+                    reason = Discard::NotClientHello;
+                    continue;
+                }
+            };
+            for fragment in Fragments::new(body) {
                 let Ok(fragment) = fragment else {
                     return Verdict::Drop(Discard::MalformedFragment);
                 };
@@ -205,65 +219,144 @@ fn on_hello(
     if major != 0xfe {
         return Err(Discard::NoVersion);
     }
-    // DTLS versions count downwards: this client knows nothing newer than 1.0 (RFC 8996).
-    if hello.version.0 > ProtocolVersion::DTLS1_2.0 {
-        return refuse_version(request, out).map(Answer::Reply);
-    }
-    if config.listener.cookies && !secrets.verify(request.address, &hello) {
-        // A wrong cookie counts as none: no alert, a new request (RFC 6347 §4.2.1).
-        let cookie = secrets.make(request.address, &hello).ok_or(Discard::NoCookieSecret)?;
-        return write_verify_request(request, &cookie, out).map(Answer::Reply);
-    }
-    Ok(Answer::Accept(Accepted {
-        message_seq: request.message_seq,
-        record_seq: request.record.seq(),
-        body: body.to_vec(),
-        validated: config.listener.cookies,
-        received: request.allowance,
-    }))
-}
-
-/// HelloVerifyRequest: record number and message_seq of the hello it answers, version 1.0 as pure framing (RFC 6347 §4.2.1).
-fn write_verify_request(request: &Request<'_>, cookie: &[u8], out: &mut [u8]) -> Result<usize, Discard> {
-    let message = HelloVerifyRequest { version: ProtocolVersion::DTLS1_0, cookie };
-    let mut count = Writer::counting();
-    message.write(&mut count).map_err(|_| Discard::ReplyTooLarge)?;
-    let length = u32::try_from(count.len()).map_err(|_| Discard::ReplyTooLarge)?;
-    let header = FragmentHeader {
-        typ: HandshakeType::HELLO_VERIFY_REQUEST,
-        length,
-        message_seq: request.message_seq,
-        fragment_offset: 0,
-        fragment_length: length,
+    let accept = |retry| {
+        Ok(Answer::Accept(Accepted {
+            message_seq: request.message_seq,
+            record_seq: request.record.seq(),
+            body: body.to_vec(),
+            retry,
+            validated: config.listener.cookies,
+            received: request.allowance,
+        }))
     };
-    write_record(request, ContentType::HANDSHAKE, out, |w| {
-        w.bytes(&header.encode())?;
-        message.write(w)
-    })
+    match choose_version(&config.settings, &hello) {
+        None => request.refuse(AlertDescription::ProtocolVersion, out).map(Answer::Reply),
+        Some(ProtocolVersion::DTLS1_3) => match judge13(config, secrets, request.address, body, &hello) {
+            Judgement::Accept(retry) => accept(retry),
+            Judgement::Retry { selection, asked, cookie, length } => {
+                let cookie = cookie.get(..length).ok_or(Discard::NoCookieSecret)?;
+                request.ask_again(&RetryRequest { selection, asked, cookie }, out).map(Answer::Reply)
+            }
+            Judgement::Refuse(alert) => request.refuse(alert, out).map(Answer::Reply),
+        },
+        Some(_) if !config.listener.cookies || secrets.verify12(request.address, &hello) => accept(None),
+        // A wrong cookie counts as none: no alert, a new request (RFC 6347 §4.2.1).
+        Some(_) => {
+            let cookie = secrets.make12(request.address, &hello).ok_or(Discard::NoCookieSecret)?;
+            request.ask_for_cookie(&cookie, out).map(Answer::Reply)
+        }
+    }
 }
 
-fn refuse_version(request: &Request<'_>, out: &mut [u8]) -> Result<usize, Discard> {
-    let alert = Alert::new(AlertDescription::ProtocolVersion).encode();
-    write_record(request, ContentType::ALERT, out, |w| w.bytes(&alert))
+/// What to do with a hello of DTLS 1.3.
+enum Judgement {
+    Accept(Option<Retried>),
+    Retry { selection: Selection13, asked: Option<NamedGroup>, cookie: [u8; MAX_COOKIE_LEN], length: usize },
+    Refuse(AlertDescription),
 }
 
-fn write_record(
-    request: &Request<'_>,
-    typ: ContentType,
-    out: &mut [u8],
-    body: impl FnOnce(&mut Writer<'_>) -> Result<(), crate::wire::codec::Full>,
-) -> Result<usize, Discard> {
-    let limit = out.len().min(request.allowance);
-    let (head, rest) = out
-        .get_mut(..limit)
-        .and_then(|out| out.split_first_chunk_mut::<RECORD_HEADER_LEN>())
-        .ok_or(Discard::ReplyTooLarge)?;
-    let mut w = Writer::new(rest);
-    body(&mut w).map_err(|_| Discard::ReplyTooLarge)?;
-    let length = u16::try_from(w.len()).map_err(|_| Discard::ReplyTooLarge)?;
-    let number = RecordNumber::new(0, request.record.seq());
-    *head = RecordHeader { typ, version: ProtocolVersion::DTLS1_0, number }.encode(length);
-    Ok(RECORD_HEADER_LEN.saturating_add(usize::from(length)))
+/// The cookie, or the group, or both are asked for in one HelloRetryRequest; the cookie that comes back stands for the whole
+/// exchange (RFC 8446 §4.1.4, RFC 9147 §5.1).
+fn judge13(
+    config: &ServerConfig,
+    secrets: &CookieSecrets,
+    address: &[u8],
+    body: &[u8],
+    hello: &ClientHello<'_>,
+) -> Judgement {
+    let extensions = &hello.extensions;
+    let selection = match select13(&config.settings, hello) {
+        Ok(selection) => selection,
+        Err(error) => return Judgement::Refuse(error.alert().unwrap_or(AlertDescription::HandshakeFailure)),
+    };
+    let Selection13 { suite, group } = selection;
+    if let Some(cookie) = extensions.cookie {
+        // Unlike in DTLS 1.2 a wrong cookie ends the handshake (RFC 9147 §5.1).
+        return match secrets.verify13(address, cookie, suite, group) {
+            Some(retry) => Judgement::Accept(Some(Retried {
+                hello_hash: retry.hello_hash.to_vec(),
+                asked_group: retry.asked_group,
+            })),
+            None => Judgement::Refuse(AlertDescription::IllegalParameter),
+        };
+    }
+    let has_share = |g| extensions.key_shares.is_some_and(|shares| shares.iter().any(|s| s.group == g));
+    let asked = group.filter(|g| !has_share(*g));
+    if !config.listener.cookies && asked.is_none() {
+        return Judgement::Accept(None);
+    }
+    let Some(hash) = config.settings.provider.hash(suite.hash) else {
+        return Judgement::Refuse(AlertDescription::InternalError);
+    };
+    let hello_hash = hello_hash(hash, body);
+    let retry = RetryCookie {
+        hello_hash: hello_hash.as_bytes(),
+        asked_group: asked.is_some(),
+        suite: suite.id,
+        group,
+    };
+    let mut cookie = [0; MAX_COOKIE_LEN];
+    let length = secrets.make13(address, &retry, &mut cookie).map_or(0, <[u8]>::len);
+    Judgement::Retry { selection, asked, cookie, length }
+}
+
+/// Answers that carry the record number of what they answer (RFC 6347 §4.2.1), and are never larger.
+impl Request<'_> {
+    /// HelloVerifyRequest, with version 1.0 as pure framing.
+    fn ask_for_cookie(&self, cookie: &[u8], out: &mut [u8]) -> Result<usize, Discard> {
+        let message = HelloVerifyRequest { version: ProtocolVersion::DTLS1_0, cookie };
+        let typ = HandshakeType::HELLO_VERIFY_REQUEST;
+        self.write_message(typ, ProtocolVersion::DTLS1_0, out, |w| message.write(w))
+    }
+
+    /// HelloRetryRequest.
+    fn ask_again(&self, message: &RetryRequest<'_>, out: &mut [u8]) -> Result<usize, Discard> {
+        let typ = HandshakeType::SERVER_HELLO;
+        self.write_message(typ, ProtocolVersion::DTLS1_2, out, |w| message.write(w))
+    }
+
+    fn refuse(&self, description: AlertDescription, out: &mut [u8]) -> Result<usize, Discard> {
+        let alert = Alert::new(description).encode();
+        self.write_record(ContentType::ALERT, ProtocolVersion::DTLS1_2, out, |w| w.bytes(&alert))
+    }
+
+    fn write_message(
+        &self,
+        typ: HandshakeType,
+        version: ProtocolVersion,
+        out: &mut [u8],
+        body: impl Fn(&mut Writer<'_>) -> Result<(), Full>,
+    ) -> Result<usize, Discard> {
+        let mut count = Writer::counting();
+        body(&mut count).map_err(|_| Discard::ReplyTooLarge)?;
+        let length = u32::try_from(count.len()).map_err(|_| Discard::ReplyTooLarge)?;
+        let message_seq = self.message_seq;
+        let header = FragmentHeader { typ, length, message_seq, fragment_offset: 0, fragment_length: length };
+        self.write_record(ContentType::HANDSHAKE, version, out, |w| {
+            w.bytes(&header.encode())?;
+            body(w)
+        })
+    }
+
+    fn write_record(
+        &self,
+        typ: ContentType,
+        version: ProtocolVersion,
+        out: &mut [u8],
+        body: impl FnOnce(&mut Writer<'_>) -> Result<(), Full>,
+    ) -> Result<usize, Discard> {
+        let limit = out.len().min(self.allowance);
+        let (head, rest) = out
+            .get_mut(..limit)
+            .and_then(|out| out.split_first_chunk_mut::<RECORD_HEADER_LEN>())
+            .ok_or(Discard::ReplyTooLarge)?;
+        let mut w = Writer::new(rest);
+        body(&mut w).map_err(|_| Discard::ReplyTooLarge)?;
+        let length = u16::try_from(w.len()).map_err(|_| Discard::ReplyTooLarge)?;
+        let number = RecordNumber::new(0, self.record.seq());
+        *head = RecordHeader { typ, version, number }.encode(length);
+        Ok(RECORD_HEADER_LEN.saturating_add(usize::from(length)))
+    }
 }
 
 impl core::fmt::Debug for Listener {

@@ -72,9 +72,11 @@ impl Acks {
         let count = self.numbers.len().saturating_sub(skip);
         let bytes = count.saturating_mul(ENTRY_LEN);
         let prefix = u16::try_from(bytes).unwrap_or(u16::MAX).to_be_bytes();
-        let entries = self.numbers.iter().skip(skip).flat_map(|n| {
-            u64::from(n.epoch()).to_be_bytes().into_iter().chain(n.seq().to_be_bytes())
-        });
+        let entries = self
+            .numbers
+            .iter()
+            .skip(skip)
+            .flat_map(|n| u64::from(n.epoch()).to_be_bytes().into_iter().chain(n.seq().to_be_bytes()));
         for (to, from) in out.iter_mut().zip(prefix.into_iter().chain(entries)) {
             *to = from;
         }

@@ -134,6 +134,22 @@ impl Inbox {
         }
     }
 
+    /// Whether something was received while something before it is missing.
+    pub(crate) fn has_gap(&self) -> bool {
+        let front_has_gap = match self.slots.front() {
+            Some(Some(partial)) => {
+                partial.holes.first_in(0, partial.length).is_some_and(|(_, to)| to < partial.length)
+            }
+            _ => false,
+        };
+        front_has_gap || self.slots.len() > 1
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Forgets everything received in part or ahead; called when the read epoch changes, so that no message spans it.
     pub(crate) fn clear(&mut self) {
         self.slots = VecDeque::new();

@@ -11,11 +11,13 @@ pub(crate) enum Timer {
     Retransmit,
     /// The handshake as a whole has taken too long.
     Handshake,
-    /// The last flight need not be answered again.
+    /// What was received must be acknowledged (RFC 9147 §7.1).
+    Ack,
+    /// The last flight need not be answered again, and old epochs not be read any more.
     LastFlight,
 }
 
-const TIMERS: usize = 3;
+const TIMERS: usize = 4;
 
 /// One optional deadline per [`Timer`].
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,7 @@ impl Timers {
             Timer::Retransmit => 0,
             Timer::Handshake => 1,
             Timer::LastFlight => 2,
+            Timer::Ack => 3,
         }
     }
 

@@ -1,8 +1,10 @@
 //! The handshake: states that take whole messages in order. Must not know records, fragments, timers or datagrams.
 //!
 //! ```text
-//! client: hello::ExpectServerHello ─ v12::ExpectKeyExchange ─ v12::ExpectFinished ─ Established
-//! server: hello::ExpectClientHello ─ v12::ExpectClientKeyExchange ─ (v12::AwaitPsk) ─ v12::ExpectFinished ─ Established
+//! client: hello::ExpectServerHello ┬ v12::ExpectKeyExchange ─ v12::ExpectFinished ─────────── Established
+//!                                  └ v13::ExpectEncryptedExtensions ─ v13::ExpectFinished ─── Established
+//! server: hello::ExpectClientHello ┬ v12::ExpectClientKeyExchange ─ (v12::AwaitPsk) ─ v12::ExpectFinished ─ Established
+//!                                  └ (v13::AwaitPsk) ─ v13::ExpectFinished ──────────────────────────────── Established
 //! ```
 //!
 //! Each state is a type that holds exactly what it needs and consumes itself; an order the RFC forbids does not compile or
@@ -12,6 +14,8 @@ pub(crate) mod client;
 pub(crate) mod negotiate;
 pub(crate) mod server;
 pub(crate) mod session12;
+pub(crate) mod session13;
+pub(crate) mod share;
 pub(crate) mod suites;
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
@@ -21,6 +25,7 @@ use crate::{
     error::{Error, PeerMisbehaved},
     event::{Event, Negotiated},
     flow::{
+        acks::Acks,
         outbox::{Delivery, Outbox},
         timers::{Backoff, Timer, Timers},
     },
@@ -29,14 +34,16 @@ use crate::{
         epoch::{ReadEpoch, WriteEpoch},
         layer::RecordLayer,
     },
-    schedule::exporter::Exporter,
+    schedule::{exporter::Exporter, v12::Role},
     trace::{TraceEvent, Tracer},
     wire::{
         codec::{Writer, encode_to_vec},
-        enums::HandshakeType,
+        enums::{HandshakeType, ProtocolVersion},
         handshake::Message,
     },
 };
+
+use session13::{HANDSHAKE_EPOCH, TRAFFIC_EPOCH};
 
 /// Where a connection stands.
 #[derive(Debug)]
@@ -48,6 +55,10 @@ pub(crate) enum State {
     ExpectKeyExchange12(Box<client::v12::ExpectKeyExchange>),
     /// Client, 1.2.
     ClientExpectFinished12(Box<client::v12::ExpectFinished>),
+    /// Client, 1.3.
+    ExpectEncryptedExtensions13(Box<client::v13::ExpectEncryptedExtensions>),
+    /// Client, 1.3.
+    ClientExpectFinished13(Box<client::v13::ExpectFinished>),
     /// Server: nothing received yet.
     ExpectClientHello(server::hello::ExpectClientHello),
     /// Server, 1.2.
@@ -56,6 +67,10 @@ pub(crate) enum State {
     AwaitPsk12(Box<server::v12::AwaitPsk>),
     /// Server, 1.2.
     ServerExpectFinished12(Box<server::v12::ExpectFinished>),
+    /// Server, 1.3: the application is looking for the key.
+    AwaitPsk13(Box<server::v13::AwaitPsk>),
+    /// Server, 1.3.
+    ServerExpectFinished13(Box<server::v13::ExpectFinished>),
     /// The handshake is done.
     Established(Box<Established>),
     /// Closed in order.
@@ -68,6 +83,9 @@ pub(crate) enum State {
 #[derive(Debug)]
 #[cfg_attr(feature = "__model", derive(Clone, Hash))]
 pub(crate) struct Established {
+    pub(crate) role: Role,
+    /// The message_seqs to expect and to send after the handshake.
+    pub(crate) message_seqs: (u16, u16),
     pub(crate) negotiated: Negotiated,
     pub(crate) exporter: Exporter,
 }
@@ -93,6 +111,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) timers: &'a mut Timers,
     pub(crate) backoff: &'a mut Backoff,
+    /// `None` until DTLS 1.3 is certain.
+    pub(crate) acks: &'a mut Option<Acks>,
     /// The read epoch to switch to when the peer's ChangeCipherSpec is there.
     pub(crate) pending_read: &'a mut Option<ReadEpoch>,
     pub(crate) events: &'a mut VecDeque<Event>,
@@ -103,9 +123,20 @@ pub(crate) struct Cx<'a> {
 impl Cx<'_> {
     /// The peer has answered the flight before; a new one begins, with no timer until it is written.
     pub(crate) fn begin_flight(&mut self, delivery: Delivery) {
-        self.timers.disarm(Timer::Retransmit);
+        self.end_flight();
         self.backoff.new_flight();
         self.outbox.begin_flight(delivery);
+        // A flight acknowledges all of the peer's flight that it answers (RFC 9147 §7.1).
+        self.timers.disarm(Timer::Ack);
+        if let Some(acks) = self.acks {
+            acks.clear();
+        }
+    }
+
+    /// The peer has answered the flight; nothing of it is sent again.
+    pub(crate) fn end_flight(&mut self) {
+        self.timers.disarm(Timer::Retransmit);
+        self.outbox.clear();
     }
 
     /// Adds a message to the flight in the current write epoch; `sent` sees it as it goes into the transcript.
@@ -116,18 +147,73 @@ impl Cx<'_> {
         sent: impl FnOnce(&Message<'_>),
     ) -> Result<(), Error> {
         let body: Vec<u8> = encode_to_vec(body).map_err(|_| Error::Internal("message too long"))?;
+        self.push_encoded(typ, body, sent);
+        Ok(())
+    }
+
+    /// As [`Self::push`], for a message that is encoded already.
+    pub(crate) fn push_encoded(
+        &mut self,
+        typ: HandshakeType,
+        body: Vec<u8>,
+        sent: impl FnOnce(&Message<'_>),
+    ) {
         let seq = self.outbox.next_seq();
         sent(&Message { typ, seq, body: &body });
         self.outbox.push_message(self.records.write_epoch(), typ, body);
         self.trace.note(TraceEvent::MessageQueued { typ, seq });
-        Ok(())
     }
 
-    /// Sends ChangeCipherSpec and writes in `epoch` from now on.
-    pub(crate) fn change_write_epoch(&mut self, number: u16, epoch: WriteEpoch) {
+    /// Adds a ChangeCipherSpec to the flight.
+    pub(crate) fn send_ccs(&mut self) {
         self.outbox.push_ccs();
-        self.records.install_write(epoch);
-        self.trace.note(TraceEvent::WriteEpoch { epoch: number });
+    }
+
+    /// Writes in `epoch` from now on.
+    pub(crate) fn advance_write(&mut self, epoch: WriteEpoch) {
+        self.trace.note(TraceEvent::WriteEpoch { epoch: epoch.number() });
+        self.records.advance_write(epoch);
+    }
+
+    /// Reads in `epoch` from now on, and late records in the one before.
+    pub(crate) fn advance_read(&mut self, epoch: ReadEpoch) {
+        self.trace.note(TraceEvent::ReadEpoch { epoch: epoch.number() });
+        self.records.advance_read(epoch);
+    }
+
+    /// DTLS 1.3 is certain: records may be acknowledged from now on, and not before (rfc9147bis §7).
+    pub(crate) fn enable_acks(&mut self) {
+        self.acks.get_or_insert_default();
+    }
+
+    /// Acknowledges at once what will have been received of the flight that ends here.
+    pub(crate) fn request_ack(&mut self) {
+        if let Some(acks) = self.acks {
+            acks.request();
+        }
+    }
+}
+
+impl Established {
+    pub(crate) fn is13(&self) -> bool {
+        self.negotiated.version == ProtocolVersion::DTLS1_3
+    }
+
+    /// The epoch of messages after the handshake.
+    const fn epoch(&self) -> u16 {
+        match self.exporter {
+            Exporter::V12 { .. } => 1,
+            Exporter::V13 { .. } => TRAFFIC_EPOCH,
+        }
+    }
+
+    /// A message after the handshake of DTLS 1.3. Tickets are of no use to this client yet (RFC 8446 §4.6.1 lets it ignore
+    /// them); nothing else is expected.
+    fn on_message(self: Box<Self>, message: &Message<'_>) -> Result<State, Error> {
+        match (message.typ, self.role) {
+            (HandshakeType::NEW_SESSION_TICKET, Role::Client) => Ok(State::Established(self)),
+            _ => Err(unexpected()),
+        }
     }
 }
 
@@ -138,10 +224,14 @@ impl State {
             Self::ExpectServerHello(s) => s.on_message(message, cx),
             Self::ExpectKeyExchange12(s) => s.on_message(message, cx),
             Self::ClientExpectFinished12(s) => s.on_message(message),
+            Self::ExpectEncryptedExtensions13(s) => s.on_message(message),
+            Self::ClientExpectFinished13(s) => s.on_message(message, cx),
+            Self::ServerExpectFinished13(s) => s.on_message(message, cx),
+            Self::Established(s) => s.on_message(message),
             Self::ExpectClientHello(s) => s.on_message(message, cx),
             Self::ExpectClientKeyExchange12(s) => s.on_message(message, cx),
             Self::ServerExpectFinished12(s) => s.on_message(message, cx),
-            Self::AwaitPsk12(_) | Self::Established(_) | Self::Closed => Err(unexpected()),
+            Self::AwaitPsk12(_) | Self::AwaitPsk13(_) | Self::Closed => Err(unexpected()),
             Self::Failed(e) => Err(e),
         }
     }
@@ -150,6 +240,7 @@ impl State {
     pub(crate) fn on_psk(self, psk: Option<&[u8]>, cx: &mut Cx<'_>) -> Result<Self, Error> {
         match self {
             Self::AwaitPsk12(s) => s.on_psk(psk, cx),
+            Self::AwaitPsk13(s) => s.on_psk(psk, cx),
             other => Ok(other),
         }
     }
@@ -160,6 +251,10 @@ impl State {
             Self::ExpectServerHello(_) => "client: ServerHello",
             Self::ExpectKeyExchange12(_) => "client: ServerKeyExchange or ServerHelloDone",
             Self::ClientExpectFinished12(_) => "client: Finished",
+            Self::ExpectEncryptedExtensions13(_) => "client: EncryptedExtensions (1.3)",
+            Self::ClientExpectFinished13(_) => "client: Finished (1.3)",
+            Self::AwaitPsk13(_) => "server: PSK from the application (1.3)",
+            Self::ServerExpectFinished13(_) => "server: Finished (1.3)",
             Self::ExpectClientHello(_) => "server: ClientHello",
             Self::ExpectClientKeyExchange12(_) => "server: ClientKeyExchange",
             Self::AwaitPsk12(_) => "server: PSK from the application",
@@ -180,14 +275,19 @@ impl State {
             Self::ClientExpectFinished12(_)
             | Self::AwaitPsk12(_)
             | Self::ServerExpectFinished12(_)
-            | Self::Established(_)
             | Self::Closed
             | Self::Failed(_) => 1,
+            Self::ExpectEncryptedExtensions13(_)
+            | Self::ClientExpectFinished13(_)
+            | Self::AwaitPsk13(_)
+            | Self::ServerExpectFinished13(_) => HANDSHAKE_EPOCH,
+            Self::Established(established) => established.epoch(),
         }
     }
 
     /// Whether a ChangeCipherSpec may come now: the peer has what it needs to make keys.
     pub(crate) const fn takes_ccs(&self) -> bool {
+        // In DTLS 1.3 it has no meaning (RFC 9147 §5).
         matches!(
             self,
             Self::ClientExpectFinished12(_)
@@ -199,7 +299,15 @@ impl State {
 
     /// Whether the peer's messages wait for the application.
     pub(crate) const fn is_suspended(&self) -> bool {
-        matches!(self, Self::AwaitPsk12(_))
+        matches!(self, Self::AwaitPsk12(_) | Self::AwaitPsk13(_))
+    }
+
+    /// Whether the peer may send handshake messages that are not repetitions.
+    pub(crate) fn takes_messages(&self) -> bool {
+        match self {
+            Self::Established(established) => established.is13(),
+            _ => self.is_handshaking() && !self.is_suspended(),
+        }
     }
 
     /// Whether the handshake is still going on.

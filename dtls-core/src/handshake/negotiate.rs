@@ -27,10 +27,8 @@ pub(crate) fn choose_version(settings: &Settings, hello: &ClientHello<'_>) -> Op
         Some(versions) => versions.contains(version.0),
         None => version == ProtocolVersion::DTLS1_2 && hello.version.0 <= version.0,
     };
-    let spoken = [
-        (ProtocolVersion::DTLS1_3, settings.speaks13()),
-        (ProtocolVersion::DTLS1_2, settings.speaks12()),
-    ];
+    let spoken =
+        [(ProtocolVersion::DTLS1_3, settings.speaks13()), (ProtocolVersion::DTLS1_2, settings.speaks12())];
     spoken.into_iter().find(|(version, ours)| *ours && offers(*version)).map(|(version, _)| version)
 }
 

@@ -113,8 +113,10 @@ impl Keyed {
 
     /// The handshake is done: only facts and the exporter secret stay.
     pub(crate) fn establish(self) -> Established {
-        let Self { hellos, master, group, identity, .. } = self;
+        let Self { hellos, master, group, identity, role } = self;
         Established {
+            role,
+            message_seqs: (0, 0),
             negotiated: Negotiated {
                 version: ProtocolVersion::DTLS1_2,
                 suite: hellos.suite.id,

@@ -142,6 +142,8 @@ impl Keys13 {
     pub(crate) fn establish(self, traffic: Traffic) -> Established {
         let Agreed { suite, group, identity } = self.agreed;
         Established {
+            role: self.role,
+            message_seqs: (0, 0),
             negotiated: Negotiated {
                 version: ProtocolVersion::DTLS1_3,
                 suite: suite.id,

@@ -39,7 +39,7 @@ impl ReadEpoch {
         Self { epoch, protection, window: Window::new(window), failures: 0 }
     }
 
-    pub(super) const fn number(&self) -> u16 {
+    pub(crate) const fn number(&self) -> u16 {
         self.epoch
     }
 
@@ -92,7 +92,12 @@ impl ReadEpoch {
         let inner = count_failure(&mut self.failures, opened)?;
         self.window.check(inner.seq)?;
         let newest = self.window.mark(inner.seq);
-        Ok(Opened { typ: inner.typ, number: RecordNumber::new(self.epoch, inner.seq), body: inner.body, newest })
+        Ok(Opened {
+            typ: inner.typ,
+            number: RecordNumber::new(self.epoch, inner.seq),
+            body: inner.body,
+            newest,
+        })
     }
 }
 

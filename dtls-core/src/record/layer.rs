@@ -100,6 +100,11 @@ impl RecordLayer {
         self.old_writes = Vec::new();
     }
 
+    /// Whether records of an epoch before the current one are still read.
+    pub(crate) const fn reads_old(&self) -> bool {
+        self.old_read.is_some()
+    }
+
     /// Whether so many forgeries were tried under a key that the connection must end (RFC 9147 §4.5.3).
     pub(crate) fn is_worn_out(&self) -> bool {
         self.read.is_worn_out() || self.old_read.as_ref().is_some_and(|e| e.is_worn_out())
@@ -172,9 +177,12 @@ impl RecordLayer {
     }
 
     /// Seals `length` bytes of application data that already stand at `overhead().head` of `out`.
-    pub(crate) fn seal_application_data(&mut self, out: &mut [u8], length: usize) -> Result<Sealed, SendError> {
-        let record =
-            NewRecord { epoch: self.write.number(), typ: ContentType::APPLICATION_DATA, last: true };
+    pub(crate) fn seal_application_data(
+        &mut self,
+        out: &mut [u8],
+        length: usize,
+    ) -> Result<Sealed, SendError> {
+        let record = NewRecord { epoch: self.write.number(), typ: ContentType::APPLICATION_DATA, last: true };
         self.seal(record, out, length).map_err(|e| match e {
             Error::SequenceExhausted => SendError::SequenceExhausted,
             _ => SendError::Crypto,

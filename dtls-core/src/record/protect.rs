@@ -87,10 +87,9 @@ impl Protection {
     pub(crate) const fn overhead(&self, form: Form) -> Overhead {
         match self {
             Self::Plain => Overhead { head: HEADER_LEN, tail: 0 },
-            Self::V12(keys) => Overhead {
-                head: HEADER_LEN.saturating_add(keys.nonce.explicit_len()),
-                tail: keys.tag_len,
-            },
+            Self::V12(keys) => {
+                Overhead { head: HEADER_LEN.saturating_add(keys.nonce.explicit_len()), tail: keys.tag_len }
+            }
             Self::V13(keys) => keys.overhead(form),
         }
     }
@@ -135,9 +134,11 @@ impl Protection {
     ) -> Result<usize, CryptoError> {
         match self {
             Self::Plain => seal_legacy(header, self.overhead(form), out, length, |_, _, _| Ok(())),
-            Self::V12(keys) => seal_legacy(header, self.overhead(form), out, length, |explicit, body, tag| {
-                keys.seal(header, explicit, body, tag)
-            }),
+            Self::V12(keys) => {
+                seal_legacy(header, self.overhead(form), out, length, |explicit, body, tag| {
+                    keys.seal(header, explicit, body, tag)
+                })
+            }
             Self::V13(keys) => keys.seal(header.typ, header.number, form, out, length),
         }
     }

@@ -105,7 +105,9 @@ impl<'a> OfferedPsks<'a> {
     /// Each identity with its binder.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (OfferedIdentity<'a>, &'a [u8])> + use<'a> {
         let (mut identities, mut binders) = (Reader::new(self.identities), Reader::new(self.binders));
-        core::iter::from_fn(move || Some((OfferedIdentity::read(&mut identities).ok()?, binders.vec8().ok()?)))
+        core::iter::from_fn(move || {
+            Some((OfferedIdentity::read(&mut identities).ok()?, binders.vec8().ok()?))
+        })
     }
 
     /// Bytes at the end of a ClientHello that its binders do not cover: the list of binders with its length.

@@ -39,6 +39,16 @@ pub(crate) enum RawRecord<'d> {
     Unified { header: &'d mut [u8], body: &'d mut [u8] },
 }
 
+impl RawRecord<'_> {
+    /// The record number as far as it can be read without keys.
+    pub(crate) const fn claimed_number(&self) -> Option<RecordNumber> {
+        match self {
+            Self::Legacy { header, .. } => Some(header.number),
+            Self::Unified { .. } => None,
+        }
+    }
+}
+
 /// The first byte of a unified header, `001CSLEE` (RFC 9147 §4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct UnifiedFlags(pub(crate) u8);

@@ -24,8 +24,8 @@ use crate::{
     handshake::{
         ConfigRef, Cx, State,
         negotiate::{
-            COMPRESSION_NULL, DOWNGRADE_SENTINELS, POINT_FORMAT_UNCOMPRESSED, Selection12, check_point_formats,
-            check_renegotiation_info, select12,
+            COMPRESSION_NULL, DOWNGRADE_SENTINELS, POINT_FORMAT_UNCOMPRESSED, Selection12,
+            check_point_formats, check_renegotiation_info, select12,
         },
         session12::{Agreement, Hellos, Keyed},
         share::OwnShare,
@@ -79,15 +79,91 @@ struct Exchange {
     shared: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl ExpectClientKeyExchange {
-    pub(crate) const fn new(
-        config: ConfigRef<ServerConfig>,
-        hellos: Hellos,
-        share: Option<OwnShare>,
-    ) -> Self {
-        Self { config, hellos, share }
+/// Answers a ClientHello for which 1.2 was chosen.
+pub(crate) fn on_client_hello(
+    config: ConfigRef<ServerConfig>,
+    message: &Message<'_>,
+    hello: &ClientHello<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<State, Error> {
+    let settings = &config.0.settings;
+    let secure_renegotiation = check_renegotiation_info(hello)?;
+    check_point_formats(&hello.extensions)?;
+    if settings.require_ems && !hello.extensions.extended_master_secret {
+        return Err(PeerIncompatible::ExtendedMasterSecretRequired.into());
     }
+    let selection = select12(settings, hello)?;
+    let mut server_random = [0; 32];
+    cx.rng.try_fill(&mut server_random)?;
+    if settings.speaks13() {
+        // A client that offered 1.3 too learns from this that somebody has changed its hello (RFC 8446 §4.1.3).
+        let [sentinel, _] = DOWNGRADE_SENTINELS;
+        if let Some(end) = server_random.last_chunk_mut() {
+            *end = sentinel;
+        }
+    }
+    let hash = settings.hash(selection.suite.hash)?;
+    let mut hellos = Hellos {
+        suite: selection.suite,
+        randoms: Randoms { client: *hello.random, server: server_random },
+        extended_master_secret: hello.extensions.extended_master_secret,
+        transcript: FirstHello::new(message).start(hash, Framing::Dtls12),
+    };
+    cx.begin_flight(Delivery::UntilReply);
+    send_server_hello(&selection, hello, secure_renegotiation, &mut hellos, cx)?;
+    let share = send_key_exchange(&config.0, &selection, &mut hellos.transcript, cx)?;
+    cx.push(HandshakeType::SERVER_HELLO_DONE, |_| Ok(()), |m| hellos.transcript.add(m))?;
+    Ok(State::ExpectClientKeyExchange12(Box::new(ExpectClientKeyExchange { config, hellos, share })))
+}
 
+fn send_server_hello(
+    selection: &Selection12,
+    hello: &ClientHello<'_>,
+    secure_renegotiation: bool,
+    hellos: &mut Hellos,
+    cx: &mut Cx<'_>,
+) -> Result<(), Error> {
+    // ec_point_formats answers the client's, and only where a point is sent (RFC 8422 §5.2).
+    let formats = selection.group.is_some() && hello.extensions.ec_point_formats.is_some();
+    let random = hellos.randoms.server;
+    let answer = ServerHello {
+        version: ProtocolVersion::DTLS1_2,
+        random: &random,
+        session_id: &[],
+        suite: selection.suite.id,
+        compression: COMPRESSION_NULL,
+        extensions: Extensions {
+            ec_point_formats: formats.then_some(&[POINT_FORMAT_UNCOMPRESSED]),
+            extended_master_secret: hello.extensions.extended_master_secret,
+            renegotiation_info: secure_renegotiation.then_some(&[]),
+            ..Extensions::default()
+        },
+    };
+    cx.push(HandshakeType::SERVER_HELLO, |w| answer.write(w), |m| hellos.transcript.add(m))
+}
+
+/// The hint and, for ECDHE_PSK, the ephemeral key; plain PSK without a hint has no ServerKeyExchange (RFC 4279 §2).
+fn send_key_exchange(
+    config: &ServerConfig,
+    selection: &Selection12,
+    transcript: &mut Transcript,
+    cx: &mut Cx<'_>,
+) -> Result<Option<OwnShare>, Error> {
+    let hint = &config.psk_hint[..];
+    let Some(group) = selection.group else {
+        if !hint.is_empty() {
+            let message = PskHint { hint };
+            cx.push(HandshakeType::SERVER_KEY_EXCHANGE, |w| message.write(w), |m| transcript.add(m))?;
+        }
+        return Ok(None);
+    };
+    let own = OwnShare::make(&config.settings, group, cx.rng)?;
+    let params = EcdhePskParams { hint, group, public_key: own.public_key() };
+    cx.push(HandshakeType::SERVER_KEY_EXCHANGE, |w| params.write(w), |m| transcript.add(m))?;
+    Ok(Some(own))
+}
+
+impl ExpectClientKeyExchange {
     pub(crate) fn on_message(mut self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         if message.typ != HandshakeType::CLIENT_KEY_EXCHANGE {
             return Err(unexpected());

@@ -99,7 +99,8 @@ pub(crate) fn on_client_hello(
             Request { config, retry, message, hello, psks, selection }.answer(index, &psk, cx)
         }
         PskSource::Deferred => {
-            let waiting = AwaitPsk { config, retry, seq: message.seq, hello: message.body.to_vec(), index: 0 };
+            let waiting =
+                AwaitPsk { config, retry, seq: message.seq, hello: message.body.to_vec(), index: 0 };
             waiting.ask(cx)
         }
     }

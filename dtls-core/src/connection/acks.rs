@@ -1,0 +1,179 @@
+//! Acknowledgements of DTLS 1.3 (RFC 9147 §7): which records of the peer's to acknowledge when, and what the peer's say about
+//! the own flight.
+
+use super::{Connection, Handshake};
+use crate::{
+    error::{Discard, Error, PeerMisbehaved},
+    flow::{
+        acks::{AckPolicy, Acks, parse},
+        outbox::Delivery,
+        timers::Timer,
+    },
+    rand::Rng,
+    record::{epoch::Opened, layer::NewRecord, number::RecordNumber},
+    time::Instant,
+    trace::TraceEvent,
+    wire::enums::ContentType,
+};
+
+impl Connection {
+    /// A record with handshake messages was taken in; acts on what is whole, and sees to it that it is acknowledged if all of
+    /// it was `kept`.
+    pub(super) fn acknowledge(
+        &mut self,
+        number: RecordNumber,
+        kept: bool,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Result<(), Error> {
+        let was_enabled = self.acks.is_some();
+        if let (Some(acks), true) = (&mut self.acks, kept) {
+            acks.note(number);
+        }
+        self.advance(rng)?;
+        let answered = self.has_pending_flight();
+        if let (Some(acks), true, false, false) = (&mut self.acks, kept, was_enabled, answered) {
+            // The ServerHello itself: only now it is known to be one of DTLS 1.3.
+            acks.note(number);
+        }
+        self.schedule_ack(now);
+        Ok(())
+    }
+
+    /// A gap is reported at once, anything else that is not answered by a flight after a quarter of the timeout
+    /// (RFC 9147 §7.1).
+    fn schedule_ack(&mut self, now: Instant) {
+        let prompt = self.side.settings().limits.ack_policy == AckPolicy::Prompt;
+        let (Some(acks), Some(handshake)) = (&mut self.acks, &mut self.handshake) else { return };
+        let Handshake { inbox, sending, .. } = &mut **handshake;
+        if acks.is_empty() {
+            return;
+        }
+        if prompt && inbox.has_gap() {
+            acks.request();
+        }
+        if acks.is_due() {
+            sending.timers.disarm(Timer::Ack);
+        } else if !sending.timers.is_armed(Timer::Ack) {
+            let quarter = sending.backoff.current().checked_div(4).unwrap_or_default();
+            sending.timers.arm(Timer::Ack, now.after(quarter));
+        }
+    }
+
+    /// What the peer has received need not be sent again.
+    pub(super) fn on_ack(&mut self, opened: &Opened<'_>) -> Result<(), Error> {
+        let number = opened.number;
+        let (Some(_), Some(handshake)) = (&self.acks, &mut self.handshake) else {
+            // Before the version is known, and when nothing is waiting, an ACK means nothing (rfc9147bis §7).
+            self.discard(Discard::UnexpectedContent, Some(number));
+            return Ok(());
+        };
+        let outbox = &mut handshake.sending.outbox;
+        let Some(entries) = parse(opened.body) else {
+            return self.on_bad_ack(number, PeerMisbehaved::MalformedAck);
+        };
+        let mut news = false;
+        for (epoch, seq) in entries {
+            if epoch > u64::from(number.epoch()) {
+                return self.on_bad_ack(number, PeerMisbehaved::AckOfHigherEpoch);
+            }
+            if let Ok(epoch) = u16::try_from(epoch) {
+                news |= outbox.on_ack(RecordNumber::new(epoch, seq));
+            }
+        }
+        if news && outbox.delivery() == Delivery::UntilAcked {
+            if outbox.is_acked() {
+                self.on_flight_acked();
+            } else {
+                // What is left was lost, or is on its way and will be acknowledged next.
+                outbox.rewind();
+            }
+        }
+        Ok(())
+    }
+
+    /// An unprotected ACK may come from anyone, so that its faults are noise.
+    fn on_bad_ack(&mut self, number: RecordNumber, rule: PeerMisbehaved) -> Result<(), Error> {
+        if number.epoch() == 0 {
+            self.discard(Discard::MalformedAck, Some(number));
+            return Ok(());
+        }
+        let error = rule.into();
+        self.fail(error);
+        Err(error)
+    }
+
+    /// A protected fragment of the peer's next flight acknowledges all of the own one (RFC 9147 §7.1).
+    pub(super) fn on_implicit_ack(&mut self) {
+        if self.handshake.as_ref().is_some_and(|h| h.sending.outbox.delivery() == Delivery::UntilAcked) {
+            self.on_flight_acked();
+        }
+    }
+
+    /// Nothing of the own flight needs to be sent again.
+    fn on_flight_acked(&mut self) {
+        let established = self.is_established();
+        let Some(handshake) = &mut self.handshake else { return };
+        let sending = &mut handshake.sending;
+        sending.timers.disarm(Timer::Retransmit);
+        sending.outbox.clear();
+        if established {
+            self.close_handshake_if_idle();
+        }
+    }
+
+    /// Frees the memory of the handshake once nothing in it is needed any more.
+    pub(super) fn close_handshake_if_idle(&mut self) {
+        let Some(handshake) = &self.handshake else { return };
+        let Handshake { inbox, sending, .. } = &**handshake;
+        let acks_idle = self.acks.as_ref().is_none_or(|acks| !acks.is_due());
+        let idle =
+            inbox.is_empty() && sending.outbox.is_empty() && sending.timers.next().is_none() && acks_idle;
+        if idle && self.is_established() && self.acks.is_some() {
+            self.end_handshake();
+        }
+    }
+
+    /// Writes a due ACK and returns the record's length.
+    pub(super) fn transmit_ack(&mut self, now: Instant, out: &mut [u8], last: bool) -> usize {
+        let Some(acks) = self.acks.as_mut().filter(|acks| acks.is_due()) else { return 0 };
+        // The highest epoch there is; the peer has its keys if it has sent what is acknowledged (RFC 9147 §7).
+        let record = NewRecord { epoch: self.records.write_epoch(), typ: ContentType::ACK, last };
+        if self.records.plaintext_room(record, out.len()).is_none_or(|room| room < Acks::MIN_LEN) {
+            return 0;
+        }
+        let sealed = match self.records.seal_with(record, out, |body| acks.write(body)) {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                self.fail(error);
+                return 0;
+            }
+        };
+        self.trace.note(TraceEvent::RecordSent {
+            content: ContentType::ACK,
+            number: sealed.number,
+            len: sealed.len,
+        });
+        self.on_ack_written(now);
+        sealed.len
+    }
+
+    /// After the handshake each record is acknowledged once. The peer's last flight may come again, until its epoch is
+    /// forgotten (RFC 9147 §5.8.1).
+    fn on_ack_written(&mut self, now: Instant) {
+        if !self.is_established() {
+            return;
+        }
+        if let Some(acks) = &mut self.acks {
+            acks.clear();
+        }
+        let kept = self.side.settings().limits.last_flight_kept;
+        let Some(handshake) = &mut self.handshake else { return };
+        let Handshake { sending, .. } = &mut **handshake;
+        sending.timers.disarm(Timer::Ack);
+        if self.records.reads_old() && !sending.timers.is_armed(Timer::LastFlight) {
+            sending.timers.arm(Timer::LastFlight, now.after(kept));
+        }
+        self.close_handshake_if_idle();
+    }
+}
