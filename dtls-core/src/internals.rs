@@ -10,9 +10,12 @@ use crate::{
     error::{DecodeError, Discard},
     flow::inbox::{Inbox, InboxLimits},
     handshake::suites::{KeyExchange12, Suite12},
-    record::{number::RecordNumber, protect::Protection},
+    record::{
+        number::RecordNumber,
+        protect::{Form, Protection},
+    },
     schedule::{
-        transcript::Buffered,
+        transcript::{self, Framing},
         v12::{self, MasterSecret, Randoms, Role},
     },
     wire::{
@@ -42,7 +45,8 @@ impl<'d> Record<'d> {
     /// # Errors
     /// [`Discard::Malformed`] or [`Discard::TooLong`] if no coherent record starts here.
     pub fn split_first(datagram: &'d mut [u8]) -> Result<(Self, &'d mut [u8]), Discard> {
-        let (RawRecord { header, body }, rest) = record::split_first(datagram)?;
+        let (record, rest) = record::split_first(datagram)?;
+        let RawRecord::Legacy { header, body } = record else { return Err(Discard::Malformed) };
         let RecordHeader { typ, version, number } = header;
         Ok((Self { content: typ, version, number, body }, rest))
     }
@@ -199,24 +203,28 @@ impl SuiteParts {
     }
 }
 
-/// The DTLS 1.2 transcript.
+/// The messages of a DTLS 1.2 transcript.
 #[derive(Clone, Debug, Default)]
-pub struct Transcript(Buffered);
+pub struct Transcript(Vec<Message>);
 
 impl Transcript {
     /// Of no messages.
     pub const fn new() -> Self {
-        Self(Buffered { bytes: Vec::new() })
+        Self(Vec::new())
     }
 
     /// Appends a message as if it had travelled in one fragment.
     pub fn add(&mut self, message: &Message) {
-        self.0.add(&handshake::Message { typ: message.typ, seq: message.seq, body: &message.body });
+        self.0.push(message.clone());
     }
 
     /// The hash over all messages so far.
     pub fn hash(&self, hash: &dyn Hash) -> Digest {
-        self.0.clone().run(hash).current()
+        let mut transcript = transcript::Transcript::new(hash, Framing::Dtls12);
+        for message in &self.0 {
+            transcript.add(&handshake::Message { typ: message.typ, seq: message.seq, body: &message.body });
+        }
+        transcript.current()
     }
 }
 
@@ -304,6 +312,9 @@ impl core::fmt::Debug for Keys {
     }
 }
 
+/// Means nothing to the records of DTLS 1.2.
+const FORM: Form = Form { last: true, wide: true };
+
 /// The record protection of one direction of one keyed epoch.
 #[derive(Debug)]
 pub struct RecordKeys(Protection);
@@ -315,7 +326,7 @@ impl RecordKeys {
     /// [`Discard`] with the reason.
     pub fn open<'d>(&self, record: Record<'d>) -> Result<&'d [u8], Discard> {
         let header = record.parts();
-        self.0.open(&header, record.body).map(|plaintext| &*plaintext)
+        self.0.open_legacy(&header, record.body).map(|plaintext| &*plaintext)
     }
 
     /// The whole record as this library sends it.
@@ -329,11 +340,12 @@ impl RecordKeys {
         number: RecordNumber,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
-        let overhead = self.0.overhead();
+        let overhead = self.0.overhead(FORM);
         let mut out = vec![0; overhead.total().saturating_add(plaintext.len())];
         let end = overhead.head.saturating_add(plaintext.len());
         out.get_mut(overhead.head..end).ok_or(CryptoError)?.copy_from_slice(plaintext);
-        let len = self.0.seal(&RecordHeader { typ: content, version, number }, &mut out, plaintext.len())?;
+        let len =
+            self.0.seal(&RecordHeader { typ: content, version, number }, FORM, &mut out, plaintext.len())?;
         out.truncate(len);
         Ok(out)
     }

@@ -13,10 +13,14 @@ use crate::aead::Factory;
 // The `Enc` types hold no decryption key schedule, which counter modes never use.
 
 /// AES-128-CCM with a 16-byte tag.
-pub const AES_128_CCM: &dyn Aead = &Factory::<Ccm<Aes128Enc, U16, U12>>::new(AeadAlgorithm::Aes128Ccm);
+pub const AES_128_CCM: &dyn Aead =
+    &Factory::<Ccm<Aes128Enc, U16, U12>, Aes128Enc>::new(AeadAlgorithm::Aes128Ccm);
 /// AES-256-CCM with a 16-byte tag.
-pub const AES_256_CCM: &dyn Aead = &Factory::<Ccm<Aes256Enc, U16, U12>>::new(AeadAlgorithm::Aes256Ccm);
+pub const AES_256_CCM: &dyn Aead =
+    &Factory::<Ccm<Aes256Enc, U16, U12>, Aes256Enc>::new(AeadAlgorithm::Aes256Ccm);
 /// AES-128-CCM with an 8-byte tag.
-pub const AES_128_CCM_8: &dyn Aead = &Factory::<Ccm<Aes128Enc, U8, U12>>::new(AeadAlgorithm::Aes128Ccm8);
+pub const AES_128_CCM_8: &dyn Aead =
+    &Factory::<Ccm<Aes128Enc, U8, U12>, Aes128Enc>::new(AeadAlgorithm::Aes128Ccm8);
 /// AES-256-CCM with an 8-byte tag.
-pub const AES_256_CCM_8: &dyn Aead = &Factory::<Ccm<Aes256Enc, U8, U12>>::new(AeadAlgorithm::Aes256Ccm8);
+pub const AES_256_CCM_8: &dyn Aead =
+    &Factory::<Ccm<Aes256Enc, U8, U12>, Aes256Enc>::new(AeadAlgorithm::Aes256Ccm8);

@@ -10,6 +10,8 @@ use crate::aead::Factory;
 // The `Enc` types hold no decryption key schedule, which counter modes never use.
 
 /// AES-128-GCM.
-pub const AES_128_GCM: &dyn Aead = &Factory::<AesGcm<Aes128Enc, U12>>::new(AeadAlgorithm::Aes128Gcm);
+pub const AES_128_GCM: &dyn Aead =
+    &Factory::<AesGcm<Aes128Enc, U12>, Aes128Enc>::new(AeadAlgorithm::Aes128Gcm);
 /// AES-256-GCM.
-pub const AES_256_GCM: &dyn Aead = &Factory::<AesGcm<Aes256Enc, U12>>::new(AeadAlgorithm::Aes256Gcm);
+pub const AES_256_GCM: &dyn Aead =
+    &Factory::<AesGcm<Aes256Enc, U12>, Aes256Enc>::new(AeadAlgorithm::Aes256Gcm);

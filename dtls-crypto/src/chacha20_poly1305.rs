@@ -7,7 +7,7 @@ use chacha20::{
     cipher::{Block, KeyIvInit, StreamCipherCore, consts::U32},
     variants::Ietf,
 };
-use dtls_core::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN};
+use dtls_core::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -43,6 +43,26 @@ impl Aead for ChaCha20Poly1305 {
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
         let key: &[u8; KEY_LEN] = key.try_into().map_err(|_| CryptoError)?;
         Ok(Box::new(Key(Zeroizing::new(*key))))
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        let key: &[u8; KEY_LEN] = key.try_into().map_err(|_| CryptoError)?;
+        Ok(Box::new(Key(Zeroizing::new(*key))))
+    }
+}
+
+impl MaskKey for Key {
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> [u8; MASK_SAMPLE_LEN] {
+        let [c0, c1, c2, c3, nonce @ ..] = *sample;
+        let mut cipher = ChaCha20::new((&*self.0).into(), (&nonce).into());
+        cipher.set_block_pos(u32::from_le_bytes([c0, c1, c2, c3]));
+        let mut block = Zeroizing::new(Block::<ChaCha20>::default());
+        cipher.write_keystream_block(&mut block);
+        let mut mask = [0; MASK_SAMPLE_LEN];
+        for (to, from) in mask.iter_mut().zip(block.iter()) {
+            *to = *from;
+        }
+        mask
     }
 }
 

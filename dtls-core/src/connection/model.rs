@@ -3,7 +3,7 @@
 use core::hash::{Hash, Hasher};
 
 use super::{Connection, Side};
-use crate::{handshake::State, trace::TraceEvent, wire::enums::ContentType};
+use crate::{handshake::State, record::layer::NewRecord, trace::TraceEvent, wire::enums::ContentType};
 
 /// Declares the kinds of states and the list of all of them.
 macro_rules! state_kinds {
@@ -89,8 +89,9 @@ impl Connection {
     /// Writes a record of any content to the front of `out`, as if this end had sent it, and returns its length; `None` if
     /// there are no such keys or no room.
     pub fn forge(&mut self, epoch: u16, content: ContentType, body: &[u8], out: &mut [u8]) -> Option<usize> {
-        self.records.plaintext_room(epoch, out.len()).filter(|room| *room >= body.len())?;
-        let sealed = self.records.seal_with(epoch, content, out, |to| {
+        let record = NewRecord { epoch, typ: content, last: true };
+        self.records.plaintext_room(record, out.len()).filter(|room| *room >= body.len())?;
+        let sealed = self.records.seal_with(record, out, |to| {
             for (to, from) in to.iter_mut().zip(body) {
                 *to = *from;
             }

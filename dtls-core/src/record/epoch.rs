@@ -7,10 +7,7 @@ use super::{
 };
 use crate::{
     error::Discard,
-    wire::{
-        enums::ContentType,
-        record::{MAX_PLAINTEXT, RecordHeader},
-    },
+    wire::{enums::ContentType, record::RecordHeader},
 };
 
 /// Keys and replay window for receiving in one epoch.
@@ -44,7 +41,7 @@ impl ReadEpoch {
     }
 
     pub(super) const fn is_plain(&self) -> bool {
-        matches!(self.protection, Protection::Plain)
+        self.protection.is_plain()
     }
 
     /// Whether records with a unified header and these epoch bits may belong here.
@@ -64,21 +61,15 @@ impl ReadEpoch {
         body: &'d mut [u8],
     ) -> Result<Opened<'d>, Discard> {
         let RecordHeader { typ, number, .. } = *header;
-        let (body, newest) = match &self.protection {
-            // In epoch 0 nothing authenticates a number: a window there would let any forger shut out genuine records.
-            // Repeated messages are recognised by message_seq instead.
-            Protection::Plain => (body, true),
-            Protection::V12(keys) => {
-                self.window.check(number.seq())?;
-                let body = count_failure(&mut self.failures, keys.open(header, body))?;
-                (body, self.window.mark(number.seq()))
-            }
-            Protection::V13(_) => return Err(Discard::WrongVersion),
-        };
-        if body.len() > MAX_PLAINTEXT {
-            return Err(Discard::TooLong);
+        // In epoch 0 nothing authenticates a number: a window there would let any forger shut out genuine records. Repeated
+        // messages are recognised by message_seq instead.
+        if self.is_plain() {
+            let body = self.protection.open_legacy(header, body)?;
+            return Ok(Opened { typ, number, body, newest: true });
         }
-        Ok(Opened { typ, number, body, newest })
+        self.window.check(number.seq())?;
+        let body = count_failure(&mut self.failures, self.protection.open_legacy(header, body))?;
+        Ok(Opened { typ, number, body, newest: self.window.mark(number.seq()) })
     }
 
     /// Opens a record with a unified header: authentication first, then replay check and marking (RFC 9147 §4.5.1).

@@ -7,7 +7,7 @@ use crate::{
     error::Discard,
     wire::{
         enums::ProtocolVersion,
-        record::{HEADER_LEN, RecordHeader},
+        record::{HEADER_LEN, MAX_PLAINTEXT, RecordHeader},
     },
 };
 
@@ -82,6 +82,26 @@ impl Drop for Nonce12 {
 impl Protection {
     pub(crate) const fn is_plain(&self) -> bool {
         matches!(self, Self::Plain)
+    }
+
+    /// Opens the body of a record with the 13-byte header in place and returns the plaintext.
+    ///
+    /// # Errors
+    /// [`Discard`] with the reason; `body` then holds nothing of use.
+    pub(crate) fn open_legacy<'d>(
+        &self,
+        header: &RecordHeader,
+        body: &'d mut [u8],
+    ) -> Result<&'d mut [u8], Discard> {
+        let plaintext = match self {
+            Self::Plain => body,
+            Self::V12(keys) => keys.open(header, body)?,
+            Self::V13(_) => return Err(Discard::WrongVersion),
+        };
+        if plaintext.len() > MAX_PLAINTEXT {
+            return Err(Discard::TooLong);
+        }
+        Ok(plaintext)
     }
 
     pub(crate) const fn overhead(&self, form: Form) -> Overhead {
@@ -185,11 +205,7 @@ impl Nonce12 {
 }
 
 impl Aead12 {
-    pub(super) fn open<'d>(
-        &self,
-        header: &RecordHeader,
-        body: &'d mut [u8],
-    ) -> Result<&'d mut [u8], Discard> {
+    fn open<'d>(&self, header: &RecordHeader, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
         if header.version != ProtocolVersion::DTLS1_2 {
             return Err(Discard::WrongVersion);
         }

@@ -1,6 +1,6 @@
 //! Ideal authenticated encryption: a keystream and a tag from the mixer, checked against the world.
 
-use dtls_core::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN};
+use dtls_core::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 
 use crate::{
     mixer::{Domain, Mixer, stream},
@@ -33,6 +33,27 @@ impl Aead for IdealAead {
         let mut mixer = Mixer::new(Domain::AeadKey, self.0 as u64);
         mixer.update(key);
         Ok(Box::new(IdealKey { key: mixer.digest(), tag_len: self.0.tag_len(), handle: world::new_handle() }))
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        if key.len() != self.0.key_len() {
+            return Err(CryptoError);
+        }
+        let mut mixer = Mixer::new(Domain::Mask, 1);
+        mixer.update(key);
+        Ok(Box::new(IdealMask(mixer.digest())))
+    }
+}
+
+/// Masks depend on the key and the whole sample.
+struct IdealMask(u128);
+
+impl MaskKey for IdealMask {
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> [u8; MASK_SAMPLE_LEN] {
+        let mut mixer = Mixer::new(Domain::Mask, 0);
+        mixer.update(&self.0.to_le_bytes());
+        mixer.update(sample);
+        mixer.digest().to_le_bytes()
     }
 }
 

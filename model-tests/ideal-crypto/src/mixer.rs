@@ -11,6 +11,7 @@ pub(crate) enum Domain {
     PublicKey,
     SharedSecret,
     Released,
+    Mask,
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
