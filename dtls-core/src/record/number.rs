@@ -70,6 +70,36 @@ mod tests {
         assert_eq!(RecordNumber::new(0x0102, 0x0304_0506_0708).to_be_bytes(), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
+    /// The closest of all numbers with these low bits, by trying every neighbour.
+    fn brute_force(expected: u64, low: u64, bits: u32) -> u64 {
+        let period = 1u64 << bits;
+        let first = (expected / period).saturating_sub(2);
+        (first..first + 5)
+            .map(|n| n * period + low)
+            .min_by_key(|n| (n.abs_diff(expected), u64::MAX - n))
+            .unwrap()
+    }
+
+    #[test]
+    fn reconstruction_finds_the_closest_number() {
+        for expected in (0..2048).chain((1 << 47) - 600..(1 << 47) + 600).chain(MAX_SEQ - 600..=MAX_SEQ) {
+            for low in 0..256 {
+                assert_eq!(reconstruct(expected, low, 8), brute_force(expected, low, 8), "{expected} {low}");
+            }
+        }
+        for expected in
+            [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x1_0000, 0x1_7fff, 0x1_8000, 0x1_8001, MAX_SEQ]
+        {
+            for low in 0..1 << 16 {
+                assert_eq!(
+                    reconstruct(expected, low, 16),
+                    brute_force(expected, low, 16),
+                    "{expected} {low}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn an_epoch_outranks_any_sequence_number() {
         assert!(RecordNumber::new(1, 0) > RecordNumber::new(0, MAX_SEQ));

@@ -8,14 +8,14 @@ use crate::{
     wire::{
         enums::ProtocolVersion,
         handshake::Fragments,
-        record::{HEADER_LEN as RECORD_HEADER_LEN, split_first},
+        record::{HEADER_LEN as RECORD_HEADER_LEN, RawRecord, split_first},
     },
 };
 
 /// A record layer that writes epochs 0 and 1 without protection, so that what was packed can be read.
 fn records() -> RecordLayer {
-    let mut records = RecordLayer::new(ProtocolVersion::DTLS1_2, 0);
-    records.install_write(WriteEpoch::new(1, Protection::Plain, 0));
+    let mut records = RecordLayer::new(ProtocolVersion::DTLS1_2, 0, false);
+    records.advance_write(WriteEpoch::new(1, Protection::Plain, 0));
     records
 }
 
@@ -24,7 +24,7 @@ fn transmit(outbox: &mut Outbox, records: &mut RecordLayer, mtu: usize) -> Vec<V
     let mut datagrams = vec![];
     while outbox.has_pending() {
         let mut out = vec![0; mtu];
-        let len = outbox.fill(records, &mut out, |_, _| ()).unwrap();
+        let len = outbox.fill(records, &mut out, false, |_, _| ()).unwrap();
         assert!(len > 0, "no progress at {mtu}");
         out.truncate(len);
         datagrams.push(out);
@@ -41,16 +41,17 @@ fn parse(datagram: &[u8]) -> Vec<Parsed> {
     let mut out = vec![];
     while !rest.is_empty() {
         let (record, tail) = split_first(rest).unwrap();
-        let fragments = if record.header.typ == ContentType::HANDSHAKE {
-            Fragments::new(record.body)
+        let RawRecord::Legacy { header, body } = record else { panic!("a unified header") };
+        let fragments = if header.typ == ContentType::HANDSHAKE {
+            Fragments::new(body)
                 .map(|f| f.unwrap())
                 .map(|f| (f.header.message_seq, f.header.fragment_offset as usize, f.body.to_vec()))
                 .collect()
         } else {
-            assert_eq!(record.body, [1]);
+            assert_eq!(body, [1]);
             vec![]
         };
-        out.push((record.header.number.epoch(), record.header.typ, fragments));
+        out.push((header.number.epoch(), header.typ, fragments));
         rest = tail;
     }
     out
@@ -137,7 +138,9 @@ fn record_numbers_go_on_over_retransmissions() {
         outbox.rewind();
         while outbox.has_pending() {
             let mut out = vec![0; mtu];
-            outbox.fill(&mut records, &mut out, |_, sealed| numbers.push(sealed.number)).unwrap();
+            outbox
+                .fill(&mut records, &mut out, false, |_, sealed: Sealed| numbers.push(sealed.number))
+                .unwrap();
         }
     }
     let mut unique = numbers.clone();
@@ -151,7 +154,7 @@ fn a_smaller_mtu_takes_effect_in_the_middle_of_a_flight() {
     let mut outbox = flight(&[(0, 400)], false);
     let mut records = records();
     let mut out = vec![0; 300];
-    assert_eq!(outbox.fill(&mut records, &mut out, |_, _| ()).unwrap(), 300);
+    assert_eq!(outbox.fill(&mut records, &mut out, false, |_, _| ()).unwrap(), 300);
     let rest = transmit(&mut outbox, &mut records, 100);
     assert!(rest.iter().all(|d| d.len() <= 100));
     let first = parse(&rest[0]);

@@ -120,7 +120,7 @@ fn no_type_stands_twice() {
             0xff01 => b"\x00",
             _ => b"",
         };
-        for between in [&[][..], &[(43, &b"x"[..]), (44, b"y")]] {
+        for between in [&[][..], &[(60, &b"x"[..]), (61, b"y")]] {
             let twice = [&[(typ, body)], between, &[(typ, body)]].concat();
             for context in BOTH {
                 assert_eq!(parse(context, &block(&twice)), Err(DecodeError::DuplicateExtension), "{typ}");
