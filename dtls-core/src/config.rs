@@ -221,7 +221,8 @@ pub struct ClientPsk {
 
 /// A server builder with pre-shared keys.
 pub struct ServerPsk {
-    psks: PskSource,
+    /// `None` if the application looks them up.
+    psks: Option<Vec<Psk>>,
     hint: Vec<u8>,
     listener: ListenerLimits,
 }
@@ -410,6 +411,7 @@ impl ConfigBuilder<ClientPsk> {
         for psk in &psks {
             psk.check(usize::from(u16::MAX))?;
         }
+        let psks = expand(psks, &settings)?;
         Ok(Arc::new(ClientConfig { settings, psks }))
     }
 }
@@ -465,14 +467,17 @@ impl ConfigBuilder<ServerPsk> {
     /// [`ConfigError`] names what cannot work.
     pub fn build(self) -> Result<Arc<ServerConfig>, ConfigError> {
         let (settings, ServerPsk { psks, hint, listener }) = self.settings()?;
-        if let PskSource::Table(table) = &psks {
-            if table.is_empty() {
-                return Err(ConfigError::NoPsk);
+        let psks = match psks {
+            None => PskSource::Deferred,
+            Some(psks) if psks.is_empty() => return Err(ConfigError::NoPsk),
+            Some(psks) => {
+                for psk in &psks {
+                    psk.check(settings.limits.max_psk_identity)?;
+                }
+                let expanded = expand(psks, &settings)?;
+                PskSource::Table(expanded.into_iter().map(|psk| (psk.identity.clone(), psk)).collect())
             }
-            for psk in table.values() {
-                psk.check(settings.limits.max_psk_identity)?;
-            }
-        }
+        };
         if u16::try_from(hint.len()).is_err() {
             return Err(ConfigError::IdentityTooLong);
         }
@@ -511,6 +516,15 @@ fn find_suites(ids: &[CipherSuite], provider: &Provider) -> Result<Suites, Confi
         }
     }
     Ok(suites)
+}
+
+/// Replaces keys that are to be imported by what is imported from them.
+fn expand(psks: Vec<Psk>, settings: &Settings) -> Result<Vec<Psk>, ConfigError> {
+    let mut expanded = Vec::new();
+    for psk in psks {
+        expanded.extend(psk.expand(settings)?);
+    }
+    Ok(expanded)
 }
 
 /// Debug output of configurations names no key.

@@ -350,6 +350,7 @@ rules! {
         NoSuites => "no cipher suite is configured",
         UnknownSuite => "a cipher suite is not one this library implements",
         UnsupportedSuite => "the provider has no implementation of a configured cipher suite",
+        ImporterHash => "the provider lacks SHA-256, which imported keys need",
         NoPskModes => "DTLS 1.3 is configured but no way to use pre-shared keys",
         NoGroups => "an ECDHE cipher suite is configured but no group",
         UnsupportedGroup => "the provider has no implementation of a configured group",

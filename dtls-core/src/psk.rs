@@ -4,7 +4,16 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use crate::{crypto::HashAlgorithm, error::ConfigError, schedule::v13::PskOrigin};
+use crate::{
+    config::Settings,
+    crypto::{
+        HashAlgorithm,
+        hkdf::{expand_label, extract},
+    },
+    error::ConfigError,
+    schedule::v13::PskOrigin,
+    wire::{codec::encode_to_vec, enums::ProtocolVersion},
+};
 
 /// Longest pre-shared key, in bytes. RFC 4279 §5.3 asks for at least 64.
 pub const MAX_PSK_LEN: usize = 256;
@@ -17,6 +26,17 @@ pub struct Psk {
     /// The hash of DTLS 1.3 suites it may be used with.
     pub(crate) hash: HashAlgorithm,
     pub(crate) origin: PskOrigin,
+    scope: Scope,
+}
+
+/// Which versions a key is for.
+#[derive(Clone)]
+enum Scope {
+    Every,
+    Dtls12,
+    Dtls13,
+    /// To be imported for DTLS 1.3 with this context, and used as it is in DTLS 1.2.
+    Import(Vec<u8>),
 }
 
 /// How DTLS 1.3 combines a pre-shared key with an ephemeral key exchange (RFC 8446 §4.2.9).
@@ -47,7 +67,14 @@ impl Psk {
             key: Zeroizing::new(key.to_vec()),
             hash: HashAlgorithm::Sha256,
             origin: PskOrigin::External,
+            scope: Scope::Every,
         }
+    }
+
+    /// A key of 1 to 256 bytes that DTLS 1.3 imports (RFC 9258): each hash gets a key and an identity of its own, bound to
+    /// `context`, which both sides must know and which may name their roles. DTLS 1.2 uses the key as it is.
+    pub fn imported(identity: &[u8], key: &[u8], context: &[u8]) -> Self {
+        Self { scope: Scope::Import(context.to_vec()), ..Self::new(identity, key) }
     }
 
     /// Uses the key with DTLS 1.3 suites of another hash, on which both sides have agreed.
@@ -55,6 +82,56 @@ impl Psk {
     pub const fn hash(mut self, hash: HashAlgorithm) -> Self {
         self.hash = hash;
         self
+    }
+
+    pub(crate) const fn is_for12(&self) -> bool {
+        matches!(self.scope, Scope::Every | Scope::Dtls12)
+    }
+
+    pub(crate) const fn is_for13(&self) -> bool {
+        matches!(self.scope, Scope::Every | Scope::Dtls13)
+    }
+
+    /// The keys to use instead of this one: itself, or if it is to be imported, itself for DTLS 1.2 and one for each hash of
+    /// the DTLS 1.3 suites.
+    pub(crate) fn expand(self, settings: &Settings) -> Result<Vec<Self>, ConfigError> {
+        let Scope::Import(context) = &self.scope else { return Ok(Vec::from([self])) };
+        let mut keys = Vec::new();
+        for suite in &settings.suites13 {
+            if !keys.iter().any(|k: &Self| k.hash == suite.hash) {
+                keys.push(self.import(settings, context, suite.hash)?);
+            }
+        }
+        keys.push(Self { scope: Scope::Dtls12, ..self });
+        Ok(keys)
+    }
+
+    /// RFC 9258 §5.1, for DTLS 1.3 and the KDF of `target`.
+    fn import(
+        &self,
+        settings: &Settings,
+        context: &[u8],
+        target: HashAlgorithm,
+    ) -> Result<Self, ConfigError> {
+        let kdf: u16 = match target {
+            HashAlgorithm::Sha256 => 1,
+            HashAlgorithm::Sha384 => 2,
+        };
+        let identity = encode_to_vec(|w| {
+            w.nested16(|w| w.bytes(&self.identity))?;
+            w.nested16(|w| w.bytes(context))?;
+            w.u16(ProtocolVersion::DTLS1_3.0)?;
+            w.u16(kdf)
+        });
+        let identity = identity.map_err(|_| ConfigError::IdentityTooLong)?;
+        // The hash of the external key, not of the target.
+        let hash = settings.provider.hash(HashAlgorithm::Sha256).ok_or(ConfigError::ImporterHash)?;
+        let secret = extract(hash, &[0; 32], &self.key);
+        let mut identity_hash = hash.start();
+        identity_hash.update(&identity);
+        let mut key = Zeroizing::new(alloc::vec![0; target.digest_len()]);
+        expand_label(hash, secret.as_bytes(), b"derived psk", identity_hash.current().as_bytes(), &mut key);
+        Ok(Self { identity, key, hash: target, origin: PskOrigin::Imported, scope: Scope::Dtls13 })
     }
 
     pub(crate) fn check(&self, max_identity: usize) -> Result<(), ConfigError> {

@@ -124,7 +124,7 @@ impl Early {
         transcript: &Digest,
     ) -> Handshake13 {
         let salt = self.0.derive(hash, b"derived", empty(hash).as_bytes());
-        let secret = Secret13(extract(hash, salt.as_bytes(), shared.unwrap_or(zeros(hash))));
+        let secret = Secret13(extract(hash, salt.as_bytes(), shared.unwrap_or_else(|| zeros(hash))));
         let client = secret.derive(hash, b"c hs traffic", transcript.as_bytes());
         let server = secret.derive(hash, b"s hs traffic", transcript.as_bytes());
         Handshake13 { secret, client, server }

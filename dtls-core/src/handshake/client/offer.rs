@@ -50,7 +50,7 @@ impl Offer {
             Some(group) if settings.uses_groups13() => Some(OwnShare::make(settings, *group, rng)?),
             _ => None,
         };
-        let usable = |psk: &Psk| settings.suites13.iter().any(|s| s.hash == psk.hash);
+        let usable = |psk: &Psk| psk.is_for13() && settings.suites13.iter().any(|s| s.hash == psk.hash);
         let psks = config.psks.iter().enumerate().filter(|(_, psk)| usable(psk)).map(|(i, _)| i).collect();
         Ok(Self { random, legacy_cookie: Vec::new(), cookie: None, share, psks })
     }

@@ -102,7 +102,7 @@ impl ExpectKeyExchange {
         let Self { config, mut hellos, key_exchange } = self;
         let client = &config.0;
         // One identity is all a ClientKeyExchange can name.
-        let psk = client.psks.first().ok_or(Error::Internal("a configured PSK"))?;
+        let psk = client.psks.iter().find(|psk| psk.is_for12()).ok_or(Error::Internal("a configured PSK"))?;
         let identity = &psk.identity;
         cx.begin_flight(Delivery::UntilReply);
         let (premaster, group) = match (hellos.suite.kx, key_exchange) {

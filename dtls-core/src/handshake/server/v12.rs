@@ -173,7 +173,8 @@ impl ExpectClientKeyExchange {
         let waiting = AwaitPsk { config: self.config, hellos: self.hellos, exchange };
         match &waiting.config.0.psks {
             PskSource::Table(table) => {
-                let psk = table.get(&waiting.exchange.identity).map(|psk| psk.key.clone());
+                let found = table.get(&waiting.exchange.identity).filter(|psk| psk.is_for12());
+                let psk = found.map(|psk| psk.key.clone());
                 waiting.on_psk(psk.as_ref().map(|key| &key[..]), cx)
             }
             PskSource::Deferred => {

@@ -90,7 +90,7 @@ pub(crate) fn on_client_hello(
     let psks = hello.extensions.offered_psks.ok_or(PeerIncompatible::NoPskOffered)?;
     match &config.0.psks {
         PskSource::Table(table) => {
-            let fits = |psk: &&Psk| psk.hash == selection.suite.hash;
+            let fits = |psk: &&Psk| psk.is_for13() && psk.hash == selection.suite.hash;
             let found = psks.iter().enumerate().find_map(|(index, (offered, _))| {
                 table.get(offered.identity).filter(fits).map(|psk| (index, psk.clone()))
             });
@@ -190,7 +190,7 @@ impl Request<'_> {
         let shares = self.hello.extensions.key_shares.ok_or(PeerMisbehaved::MissingExtension)?;
         let share = shares.iter().find(|share| share.group == group);
         // The listener has asked for it (RFC 8446 §4.1.2).
-        share.map(|s| s.public_key).ok_or(PeerMisbehaved::ChangedAfterHelloRetryRequest.into())
+        Ok(share.map(|s| s.public_key).ok_or(PeerMisbehaved::ChangedAfterHelloRetryRequest)?)
     }
 
     fn send_server_hello(
