@@ -427,21 +427,13 @@ impl ConfigBuilder<ServerWantsAuth> {
 
     /// Clients are authenticated by pre-shared keys.
     pub fn psks(self, psks: impl IntoIterator<Item = Psk>) -> ConfigBuilder<ServerPsk> {
-        let table = psks.into_iter().map(|psk| (psk.identity.clone(), psk)).collect();
-        self.with_auth(ServerPsk {
-            psks: PskSource::Table(table),
-            hint: Vec::new(),
-            listener: ListenerLimits::default(),
-        })
+        let table = psks.into_iter().collect();
+        self.with_auth(ServerPsk { psks: Some(table), hint: Vec::new(), listener: ListenerLimits::default() })
     }
 
     /// Clients are authenticated by pre-shared keys that the application looks up when [`crate::Event::NeedPsk`] asks.
     pub fn psk_deferred(self) -> ConfigBuilder<ServerPsk> {
-        self.with_auth(ServerPsk {
-            psks: PskSource::Deferred,
-            hint: Vec::new(),
-            listener: ListenerLimits::default(),
-        })
+        self.with_auth(ServerPsk { psks: None, hint: Vec::new(), listener: ListenerLimits::default() })
     }
 }
 
