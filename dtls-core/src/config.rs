@@ -52,6 +52,9 @@ pub struct Limits {
     pub max_psk_identity: usize,
     /// Whether several handshake messages may share an unprotected record. Default off, because deployed peers fail on it.
     pub pack_plain_records: bool,
+    /// Most records of a DTLS 1.3 flight sent in one go; the rest follows when some are acknowledged, or by timer. Default 10
+    /// (RFC 9147 §5.8.3); 0 for no limit.
+    pub burst: u16,
     /// When DTLS 1.3 records are acknowledged. Default [`AckPolicy::Prompt`].
     pub ack_policy: AckPolicy,
     /// Whether DTLS 1.3 record numbers always take two bytes. Default off: one byte as long as that is safe.
@@ -74,6 +77,7 @@ impl Default for Limits {
             holes: 32,
             max_psk_identity: 512,
             pack_plain_records: false,
+            burst: 10,
             ack_policy: AckPolicy::Prompt,
             wide_record_numbers: false,
         }

@@ -26,7 +26,7 @@ use crate::{
         acks::Acks,
         allowance::Allowance,
         inbox::{Inbox, InboxLimits},
-        outbox::{Delivery, Outbox},
+        outbox::{Delivery, Outbox, Packing},
         timers::{Backoff, Timer, Timers},
     },
     handshake::{
@@ -98,6 +98,8 @@ struct Sending {
     pending_read: Option<ReadEpoch>,
     /// When a datagram of the flight was last written.
     last_sent: Instant,
+    /// When the timer of the next ACK was started.
+    ack_started: Instant,
     /// The largest datagram of the current flight.
     largest: usize,
 }
@@ -486,11 +488,12 @@ impl Handshake {
     /// Nothing received or sent yet; the message_seqs to expect and to send first.
     fn new(limits: &Limits, (expect, send): (u16, u16), now: Instant) -> Self {
         let sending = Sending {
-            outbox: Outbox::new(send, limits.pack_plain_records),
+            outbox: Outbox::new(send, Packing { plain: limits.pack_plain_records, burst: limits.burst }),
             timers: Timers::default(),
             backoff: Backoff::new(limits.initial_rto, limits.max_rto, limits.max_retransmissions),
             pending_read: None,
             last_sent: now,
+            ack_started: now,
             largest: 0,
         };
         Self { inbox: Inbox::new(expect, inbox_limits(limits)), ccs_seen: false, sending }

@@ -15,7 +15,8 @@ pub enum Event {
     /// The handshake has completed and the peer is authenticated; application data may be sent.
     Connected,
     /// A server needs the key of this PSK identity; answer with [`crate::Connection::provide_psk`]. Until then the
-    /// connection keeps its timers and answers retransmissions.
+    /// connection keeps its timers and answers retransmissions, but reads nothing under keys it has not got: what came with
+    /// the identity in the same datagram is lost unless that datagram is handed in again after the answer.
     NeedPsk {
         /// The identity as the client sent it. It is not authenticated yet.
         identity: Vec<u8>,

@@ -1,13 +1,15 @@
 //! Acknowledgements of DTLS 1.3 (RFC 9147 §7): which records of the peer's to acknowledge when, and what the peer's say about
 //! the own flight.
 
+use core::time::Duration;
+
 use super::{Connection, Handshake};
 use crate::{
     error::{Discard, Error, PeerMisbehaved},
     flow::{
         acks::{AckPolicy, Acks, parse},
         outbox::Delivery,
-        timers::Timer,
+        timers::{Backoff, Timer},
     },
     rand::Rng,
     record::{epoch::Opened, layer::NewRecord, number::RecordNumber},
@@ -15,6 +17,11 @@ use crate::{
     trace::TraceEvent,
     wire::enums::ContentType,
 };
+
+/// A quarter of the retransmission timeout (RFC 9147 §7.1).
+pub(super) fn ack_delay(backoff: &Backoff) -> Duration {
+    backoff.current().checked_div(4).unwrap_or_default()
+}
 
 impl Connection {
     /// A record with handshake messages was taken in; acts on what is whole, and sees to it that it is acknowledged if all of
@@ -55,8 +62,8 @@ impl Connection {
         if acks.is_due() {
             sending.timers.disarm(Timer::Ack);
         } else if !sending.timers.is_armed(Timer::Ack) {
-            let quarter = sending.backoff.current().checked_div(4).unwrap_or_default();
-            sending.timers.arm(Timer::Ack, now.after(quarter));
+            sending.ack_started = now;
+            sending.timers.arm(Timer::Ack, now.after(ack_delay(&sending.backoff)));
         }
     }
 

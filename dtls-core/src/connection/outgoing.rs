@@ -1,6 +1,8 @@
 //! One datagram out, and the timers that make it go out again.
 
-use super::{Connection, Handshake, Sending};
+use core::time::Duration;
+
+use super::{Connection, Handshake, Sending, acks::ack_delay};
 use crate::{
     alert::Alert,
     error::Error,
@@ -42,6 +44,21 @@ impl Connection {
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do; `None` without any timer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.handshake.as_ref().and_then(|h| h.sending.timers.next())
+    }
+
+    /// Changes the retransmission timeout that back-off starts from, as when the path turns out to be slower. Timers that are
+    /// running keep their start and their back-off; what is overdue then is left to [`handle_timeout`](Self::handle_timeout).
+    /// A timeout of zero counts as one microsecond.
+    pub fn set_initial_rto(&mut self, rto: Duration) {
+        let Some(handshake) = &mut self.handshake else { return };
+        let Sending { timers, backoff, last_sent, ack_started, .. } = &mut handshake.sending;
+        backoff.set_initial(rto.max(Duration::from_micros(1)));
+        if timers.is_armed(Timer::Retransmit) {
+            timers.arm(Timer::Retransmit, last_sent.after(backoff.current()));
+        }
+        if timers.is_armed(Timer::Ack) {
+            timers.arm(Timer::Ack, ack_started.after(ack_delay(backoff)));
+        }
     }
 
     /// Does what is due at `now`. Calling it early, late or too often is harmless.
@@ -97,7 +114,7 @@ impl Connection {
     fn transmit_flight(&mut self, now: Instant, out: &mut [u8], more: bool) -> usize {
         let Some(handshake) = &mut self.handshake else { return 0 };
         let Handshake { sending, .. } = &mut **handshake;
-        if !sending.outbox.has_pending() {
+        if !sending.outbox.has_pending() || sending.outbox.is_paused() {
             return 0;
         }
         let trace = &mut self.trace;
@@ -115,7 +132,7 @@ impl Connection {
             sending.last_sent = now;
             sending.largest = sending.largest.max(used);
         }
-        if !sending.outbox.has_pending() {
+        if !sending.outbox.has_pending() || sending.outbox.is_paused() {
             self.on_flight_written(now);
         }
         used

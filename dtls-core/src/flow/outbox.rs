@@ -73,9 +73,20 @@ pub(crate) struct Outbox {
     /// First item not yet wholly written in this round, and how much of it is.
     cursor: (usize, usize),
     sent: VecDeque<Sent>,
+    /// Records written in this round.
+    round: u16,
     next_seq: u16,
+    packing: Packing,
+}
+
+/// How flights are put into records and datagrams.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "__model", derive(Hash))]
+pub(crate) struct Packing {
     /// Whether several messages may share an unprotected record.
-    pack_plain: bool,
+    pub(crate) plain: bool,
+    /// Most records in one round of a flight that is acknowledged (RFC 9147 §5.8.3); 0 for no limit.
+    pub(crate) burst: u16,
 }
 
 /// The next piece of the flight to write: an unacknowledged range of one item.
@@ -95,14 +106,15 @@ impl Outgoing {
 
 impl Outbox {
     /// Empty; the first message gets the message_seq `next_seq`.
-    pub(crate) const fn new(next_seq: u16, pack_plain: bool) -> Self {
+    pub(crate) const fn new(next_seq: u16, packing: Packing) -> Self {
         Self {
             items: Vec::new(),
             delivery: Delivery::OnDemand,
             cursor: (0, 0),
             sent: VecDeque::new(),
+            round: 0,
             next_seq,
-            pack_plain,
+            packing,
         }
     }
 
@@ -116,7 +128,7 @@ impl Outbox {
     pub(crate) fn clear(&mut self) {
         self.items = Vec::new();
         self.sent = VecDeque::new();
-        self.cursor = (0, 0);
+        self.rewind();
     }
 
     /// Appends a message to the flight and returns the message_seq it got.
@@ -151,9 +163,15 @@ impl Outbox {
         self.piece().is_some() || self.at_ccs()
     }
 
+    /// Whether enough was sent for one round: the rest waits for an acknowledgement or the timer.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.delivery == Delivery::UntilAcked && self.packing.burst > 0 && self.round >= self.packing.burst
+    }
+
     /// Sends what is unacknowledged of the flight again.
     pub(crate) const fn rewind(&mut self) {
         self.cursor = (0, 0);
+        self.round = 0;
     }
 
     /// The peer has received the record `number` (RFC 9147 §7.2). Returns whether that was news.
@@ -194,7 +212,7 @@ impl Outbox {
         mut sealed: impl FnMut(ContentType, Sealed),
     ) -> Result<usize, Error> {
         let mut used = 0usize;
-        loop {
+        while !self.is_paused() {
             let rest = out.get_mut(used..).unwrap_or_default();
             let Some((record, least)) = self.next_record(records, rest.len(), more) else { break };
             if records.plaintext_room(record, rest.len()).is_none_or(|room| room < least) {
@@ -208,6 +226,7 @@ impl Outbox {
                 sent.number = Some(written.number);
             }
             sealed(record.typ, written);
+            self.round = self.round.saturating_add(1);
             used = used.saturating_add(written.len);
         }
         Ok(used)
@@ -235,7 +254,7 @@ impl Outbox {
     fn run(&self, first: Piece, epoch: u16) -> (usize, bool) {
         let mut total = 0usize;
         let mut next = Some(first);
-        let shares = epoch > 0 || self.pack_plain;
+        let shares = epoch > 0 || self.packing.plain;
         while let Some(piece) = next {
             let Some(message) = self.message(piece.item).filter(|m| m.epoch == epoch) else { break };
             let body = piece.to.min(message.body.len()).saturating_sub(piece.from);
@@ -308,7 +327,7 @@ impl Outbox {
             used = used.saturating_add(HEADER_LEN).saturating_add(length);
             let end = piece.from.saturating_add(length.max(usize::from(message.body.is_empty())));
             self.advance(piece, end);
-            if epoch == 0 && !self.pack_plain {
+            if epoch == 0 && !self.packing.plain {
                 break;
             }
         }

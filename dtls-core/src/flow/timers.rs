@@ -73,7 +73,8 @@ impl Timers {
 pub(crate) struct Backoff {
     initial: Duration,
     max: Duration,
-    current: Duration,
+    /// How often the timeout was doubled.
+    doublings: u8,
     /// Expiries since the current flight was begun.
     expiries: u8,
     limit: u8,
@@ -81,16 +82,22 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) const fn new(initial: Duration, max: Duration, limit: u8) -> Self {
-        Self { initial, max, current: initial, expiries: 0, limit }
+        Self { initial, max, doublings: 0, expiries: 0, limit }
     }
 
-    pub(crate) const fn current(&self) -> Duration {
-        self.current
+    pub(crate) fn current(&self) -> Duration {
+        let factor = 1u32.checked_shl(u32::from(self.doublings)).unwrap_or(u32::MAX);
+        self.initial.saturating_mul(factor).min(self.max).max(self.initial)
     }
 
-    /// The timeout before any loss.
+    /// The timeout without back-off.
     pub(crate) const fn initial(&self) -> Duration {
         self.initial
+    }
+
+    /// Changes the timeout without back-off; the back-off goes on where it is.
+    pub(crate) const fn set_initial(&mut self, initial: Duration) {
+        self.initial = initial;
     }
 
     pub(crate) const fn expiries(&self) -> u8 {
@@ -98,12 +105,12 @@ impl Backoff {
     }
 
     /// The timer ran out: doubles the timeout up to the maximum. `false` when no retransmission is left.
-    pub(crate) fn expired(&mut self) -> bool {
+    pub(crate) const fn expired(&mut self) -> bool {
         if self.expiries >= self.limit {
             return false;
         }
         self.expiries = self.expiries.saturating_add(1);
-        self.current = self.current.saturating_mul(2).min(self.max).max(self.initial);
+        self.doublings = self.doublings.saturating_add(1);
         true
     }
 
@@ -111,7 +118,7 @@ impl Backoff {
     /// (RFC 6347 §4.2.4.1).
     pub(crate) const fn new_flight(&mut self) {
         if self.expiries == 0 {
-            self.current = self.initial;
+            self.doublings = 0;
         }
         self.expiries = 0;
     }

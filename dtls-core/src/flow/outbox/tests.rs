@@ -58,7 +58,7 @@ fn parse(datagram: &[u8]) -> Vec<Parsed> {
 }
 
 fn flight(lengths: &[(u16, usize)], pack_plain: bool) -> Outbox {
-    let mut outbox = Outbox::new(0, pack_plain);
+    let mut outbox = Outbox::new(0, Packing { plain: pack_plain, burst: 0 });
     outbox.begin_flight(Delivery::UntilReply);
     for &(epoch, len) in lengths {
         outbox.push_message(epoch, HandshakeType::FINISHED, (0..len).map(|i| i as u8).collect());
@@ -111,7 +111,7 @@ proptest! {
 
 #[test]
 fn a_ccs_keeps_its_place_and_its_epoch() {
-    let mut outbox = Outbox::new(2, false);
+    let mut outbox = Outbox::new(2, Packing { plain: false, burst: 0 });
     outbox.begin_flight(Delivery::UntilReply);
     outbox.push_message(0, HandshakeType::CLIENT_KEY_EXCHANGE, vec![1, 2]);
     outbox.push_ccs();
