@@ -89,6 +89,7 @@ rules! {
         UnexpectedMessage => "a handshake message out of order",
         SelectedUnofferedSuite => "the server selected a cipher suite that was not offered",
         SelectedUnofferedVersion => "the server selected a protocol version that was not offered",
+        BadSelectedVersion => "supported_versions of the server names a version that was not offered",
         SelectedUnofferedGroup => "the server selected a group that was not offered",
         SelectedCompression => "the server selected a compression method",
         NoNullCompression => "the ClientHello does not offer the null compression method",
@@ -192,6 +193,7 @@ impl PeerMisbehaved {
             Self::MissingExtension => A::MissingExtension,
             Self::MalformedAck => A::DecodeError,
             Self::SelectedUnofferedSuite
+            | Self::BadSelectedVersion
             | Self::MisplacedExtension
             | Self::SelectedUnofferedPsk
             | Self::UnexpectedKeyShare

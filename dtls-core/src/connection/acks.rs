@@ -44,6 +44,9 @@ impl Connection {
             acks.note(number);
         }
         self.schedule_ack(now);
+        if self.is_established() {
+            self.close_handshake_if_idle();
+        }
         Ok(())
     }
 

@@ -271,7 +271,10 @@ impl Connection {
         };
         let description = alert.description;
         let closes = description == AlertDescription::CloseNotify;
-        if alert.level == AlertLevel::Warning && !closes {
+        // DTLS 1.3 has no warnings but these two, whatever the level says (RFC 8446 §6).
+        let is13 = self.acks.is_some();
+        let warns = if is13 { false } else { alert.level == AlertLevel::Warning };
+        if (warns || description == AlertDescription::UserCanceled) && !closes {
             self.discard(Discard::WarningAlert, Some(opened.number));
             return self.count_warning();
         }

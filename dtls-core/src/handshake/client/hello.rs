@@ -118,11 +118,9 @@ impl ExpectServerHello {
     /// What holds for ServerHello and HelloRetryRequest of DTLS 1.3 alike (RFC 8446 §4.1.3, rfc9147bis §5).
     fn check13(&self, version: ProtocolVersion, hello: &ServerHello<'_>) -> Result<&'static Suite13, Error> {
         let settings = &self.config.0.settings;
-        if version != ProtocolVersion::DTLS1_3 || !settings.speaks13() {
-            return Err(PeerMisbehaved::SelectedUnofferedVersion.into());
-        }
-        if hello.version != ProtocolVersion::DTLS1_2 {
-            return Err(PeerMisbehaved::SelectedUnofferedVersion.into());
+        let framed = hello.version == ProtocolVersion::DTLS1_2;
+        if version != ProtocolVersion::DTLS1_3 || !settings.speaks13() || !framed {
+            return Err(PeerMisbehaved::BadSelectedVersion.into());
         }
         if !hello.session_id.is_empty() {
             return Err(PeerMisbehaved::NonEmptySessionIdEcho.into());
