@@ -1,8 +1,8 @@
 //! The DTLS protocol as a pure state machine: bytes, time and randomness in; datagrams, deadlines, events and plaintext out.
 //!
 //! `no_std` with `alloc`, no unsafe code, no cryptography, no I/O, no clock, no random source. Implemented so far: DTLS 1.2
-//! (RFC 6347) with pre-shared keys (RFC 4279, RFC 5489), the stateless cookie exchange, and everything a datagram network
-//! does to them. The seams below are made for DTLS 1.3 (RFC 9147) to join.
+//! (RFC 6347) and DTLS 1.3 (RFC 9147 as corrected by rfc9147bis) with pre-shared keys (RFC 4279, RFC 5489, RFC 8446, imported
+//! by RFC 9258), one ClientHello for both, stateless cookies for both, and everything a datagram network does to them.
 //!
 //! # Using it
 //! A [`ClientConfig`] or [`ServerConfig`] is built once and shared; how the peer is authenticated must be chosen before
@@ -49,6 +49,7 @@
 //!       handshake                   Inbox: fragments to whole messages, in order
 //!       ChangeCipherSpec            a flag that lets keys be used which the handshake has made
 //!       alert                       honoured or counted
+//!       ACK                         Outbox: what need not be sent again (DTLS 1.3)
 //!   4 State::on_message             for every whole message, before the next record is opened
 //! ```
 //! Step 4 comes before the next record so that a flight and the keys it leads to may share a datagram.
@@ -56,11 +57,13 @@
 //! # One datagram out
 //! ```text
 //! Connection::poll_transmit
-//!   1 Outbox::fill                  from the cursor on: cut a fragment to the room left, seal it in place, next
-//!   2 pending alert                 after the flight
-//!   3 flight written?               arm the retransmission timer, or keep the flight for a peer that missed it
+//!   1 due ACK                       which records of the peer's flight were taken in (DTLS 1.3)
+//!   2 Outbox::fill                  from the cursor on: cut a fragment to the room left, seal it in place, next
+//!   3 pending alert                 after the flight
+//!   4 flight written?               arm the retransmission timer, or keep the flight for a peer that missed it
 //! ```
-//! Nothing encrypted is queued: a retransmission rewinds the cursor, and a smaller MTU needs no special code.
+//! Nothing encrypted is queued: a retransmission rewinds the cursor and skips what was acknowledged, and a smaller MTU needs no
+//! special code.
 //!
 //! # Who owns what
 //! ```text
@@ -86,7 +89,8 @@
 //!
 //! A DTLS version is how an epoch protects records (`record::protect`) and which messages a handshake exchanges
 //! (`handshake::{client,server}`, `schedule`). Everything between those two ends asks the epoch, never the connection. Epochs
-//! are objects with their own keys, numbers and window; a flight says when it is sent again; missing byte ranges are one type.
+//! are objects with their own keys, numbers and window; a flight says when it is sent again (by timer until it is answered,
+//! until it is acknowledged, or on demand); missing and unacknowledged byte ranges are one type.
 //!
 //! # Three kinds of failure
 //! [`Discard`] is noise: counted in [`Stats`], traced, without any other effect. [`Error`] is fatal, sticky, and maps to one
