@@ -36,7 +36,7 @@ fn serve(server: &mut Server, app: App, event: &ServerEvent) {
             let agreed = server.connection(*peer).map(describe).unwrap_or_default();
             note(format_args!("{peer} connected: {agreed}"));
         }
-        ServerEvent::Data { peer, data } => match app {
+        ServerEvent::Data { peer, data, .. } => match app {
             App::Echo => {
                 if let Err(error) = server.send(*peer, data) {
                     note(format_args!("{peer} not answered: {error}"));

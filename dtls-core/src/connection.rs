@@ -222,6 +222,17 @@ impl Connection {
         self.mtu
     }
 
+    /// The newest epoch whose records can be read, once the handshake has got there. The one of a record comes with its
+    /// data: [`ApplicationData::epoch`].
+    pub const fn read_epoch(&self) -> u16 {
+        self.records.read_epoch()
+    }
+
+    /// The epoch that records are sent in now. RFC 7252 §9.1.1 keeps CoAP retransmissions within one.
+    pub const fn write_epoch(&self) -> u16 {
+        self.records.write_epoch()
+    }
+
     /// Bytes that a record of the current write epoch adds before and after its plaintext. In DTLS 1.3 the record number
     /// takes one byte more from the 129th record on, and very short records are padded.
     pub fn overhead(&self) -> Overhead {

@@ -25,7 +25,7 @@ pub struct Client {
     clock: Clock,
     connection: Connection,
     /// Application data of the last datagram that was not asked for yet.
-    received: VecDeque<Vec<u8>>,
+    received: VecDeque<(Vec<u8>, u16)>,
     buffer: Box<[u8]>,
     unreachable: bool,
     /// Whether the end of the connection was seen, and how it came.
@@ -104,6 +104,15 @@ impl Client {
     /// # Errors
     /// [`Error::Closed`] once the peer has closed the connection, [`Error::Dtls`] once it has failed.
     pub fn receive(&mut self, wait: Option<Duration>) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.receive_with_epoch(wait)?.map(|(data, _)| data))
+    }
+
+    /// Like [`receive`](Self::receive), with the epoch the record was sent in, for protocols that bind answers to it, such as
+    /// CoAP (RFC 7252 §9.1).
+    ///
+    /// # Errors
+    /// Like [`receive`](Self::receive).
+    pub fn receive_with_epoch(&mut self, wait: Option<Duration>) -> Result<Option<(Vec<u8>, u16)>, Error> {
         let deadline = wait.map(|wait| self.clock.now().after(wait));
         loop {
             if let Some(data) = self.received.pop_front() {
@@ -175,7 +184,7 @@ impl Client {
         let mut rng = SystemRng;
         let mut incoming = self.connection.handle_datagram(self.clock.now(), &mut rng, datagram);
         while let Ok(Some(data)) = incoming.next_data() {
-            self.received.push_back(data.bytes.to_vec());
+            self.received.push_back((data.bytes.to_vec(), data.epoch));
         }
     }
 

@@ -16,7 +16,7 @@
 //! let address = server.local_addr()?;
 //! std::thread::spawn(move || {
 //!     while let Ok(event) = server.next_event(None) {
-//!         if let Some(ServerEvent::Data { peer, data }) = event {
+//!         if let Some(ServerEvent::Data { peer, data, .. }) = event {
 //!             let _ = server.send(peer, &data);
 //!         }
 //!     }

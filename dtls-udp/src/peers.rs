@@ -122,7 +122,8 @@ impl Peers {
         let mut rng = SystemRng;
         let mut incoming = peer.connection.handle_datagram(now, &mut rng, datagram);
         while let Ok(Some(data)) = incoming.next_data() {
-            events.push_back(ServerEvent::Data { peer: from, data: data.bytes.to_vec() });
+            let (bytes, epoch) = (data.bytes.to_vec(), data.epoch);
+            events.push_back(ServerEvent::Data { peer: from, data: bytes, epoch });
         }
         if peer.connection.stats().data_received != received {
             peer.expires = Some(now.after(limits.idle));

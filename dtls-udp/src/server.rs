@@ -30,6 +30,8 @@ pub enum ServerEvent {
         peer: SocketAddr,
         /// What it carried; may be empty.
         data: Vec<u8>,
+        /// The epoch it was sent in, for protocols that bind answers to it, such as CoAP (RFC 7252 §9.1).
+        epoch: u16,
     },
     /// The key of this identity is wanted; answer with [`Server::provide_psk`].
     PskWanted {

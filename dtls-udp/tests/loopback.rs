@@ -25,7 +25,7 @@ fn echo(any: &str, limits: ServerLimits) -> (SocketAddr, mpsc::Receiver<ServerEv
     let (tell, events) = mpsc::channel();
     thread::spawn(move || {
         while let Some(event) = server.next_event(LONG).unwrap() {
-            if let ServerEvent::Data { peer, data } = &event {
+            if let ServerEvent::Data { peer, data, .. } = &event {
                 server.send(*peer, data).unwrap();
             }
             if tell.send(event).is_err() {

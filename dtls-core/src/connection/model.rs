@@ -100,16 +100,6 @@ impl Connection {
         sealed.ok().map(|record| record.len)
     }
 
-    /// The epoch of records that are read now.
-    pub const fn read_epoch(&self) -> u16 {
-        self.records.read_epoch()
-    }
-
-    /// The epoch of records that are written now.
-    pub const fn write_epoch(&self) -> u16 {
-        self.records.write_epoch()
-    }
-
     /// Whether memory of the handshake is still held.
     pub const fn holds_handshake(&self) -> bool {
         self.handshake.is_some()
