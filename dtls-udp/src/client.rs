@@ -7,7 +7,7 @@ use std::{
     net::{ToSocketAddrs, UdpSocket},
 };
 
-use dtls_core::{Arc, ClientConfig, CloseReason, Connection, Event, Instant, SendError};
+use dtls_core::{Arc, ClientConfig, CloseReason, Connection, Event, Instant};
 
 use crate::{
     Clock, Error, SystemRng,
@@ -90,9 +90,6 @@ impl Client {
     /// [`Error::Send`] for data that does not fit, [`Error::Dtls`] or [`Error::Closed`] if the connection is over.
     pub fn send(&mut self, data: &[u8]) -> Result<(), Error> {
         self.check_open()?;
-        if data.len() > self.buffer.len() {
-            return Err(SendError::TooLarge { max: self.connection.max_application_data() }.into());
-        }
         // What waits to be read was copied out already.
         let len = self.connection.send(data, &mut self.buffer)?;
         self.socket.send(self.buffer.get(..len).unwrap_or_default());

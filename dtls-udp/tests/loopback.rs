@@ -3,7 +3,7 @@
 use core::{net::SocketAddr, time::Duration};
 use std::{net::UdpSocket, sync::mpsc, thread};
 
-use dtls_core::{Arc, ClientConfig, CloseReason, Limits, ServerConfig};
+use dtls_core::{Arc, ClientConfig, CloseReason, Limits, SendError, ServerConfig};
 use dtls_udp::{Client, Error, Server, ServerEvent, ServerLimits};
 
 const KEY: [u8; 16] = [0x5a; 16];
@@ -64,6 +64,14 @@ fn an_empty_record_arrives_as_such() {
     let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
     exchange(&mut client, b"");
     assert_eq!(client.receive(Some(Duration::from_millis(1))).unwrap(), None);
+}
+
+#[test]
+fn data_that_does_not_fit_is_refused_and_the_connection_goes_on() {
+    let (address, _events) = echo("127.0.0.1:0", ServerLimits::default());
+    let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
+    assert!(matches!(client.send(&[0; 70_000]), Err(Error::Send(SendError::TooLarge { max: 16_384 }))));
+    exchange(&mut client, &[7; 16_384]);
 }
 
 #[test]
