@@ -136,6 +136,11 @@ impl Tracer {
     pub(crate) fn take(&mut self) -> alloc::vec::Vec<TraceEvent> {
         self.log.replace(alloc::vec::Vec::new()).unwrap_or_default()
     }
+
+    #[cfg(feature = "__model")]
+    pub(crate) fn stop(&mut self) {
+        self.log = None;
+    }
 }
 
 impl core::fmt::Debug for Tracer {

@@ -16,6 +16,8 @@ use dtls_core::{
 use ideal_crypto::World;
 use simulated_network::{Prng, Side};
 
+use crate::wire::records;
+
 /// The address of the client as the listener sees it.
 const CLIENT_ADDRESS: &[u8] = &[192, 0, 2, 1, 0x16, 0x33];
 /// No end writes more datagrams than this at one moment.
@@ -55,7 +57,19 @@ pub struct Ends {
     door: Door,
     psk: Option<Vec<u8>>,
     /// Datagrams that were produced and not taken yet.
-    outgoing: Vec<(Side, Vec<u8>)>,
+    outgoing: Vec<Outgoing>,
+}
+
+/// A datagram that was produced.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Outgoing {
+    /// Who sends it.
+    pub from: Side,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The content types of its records, where the trace of the connection (feature `model`) tells them; else empty.
+    pub contents: Vec<u8>,
 }
 
 /// One connection and what it did.
@@ -66,6 +80,9 @@ pub struct End {
     rng: Prng,
     room: usize,
     numbers: HashSet<(u16, u64)>,
+    /// What happened since the test last asked, once it has asked.
+    #[cfg(feature = "model")]
+    trace: Option<Vec<dtls_core::TraceEvent>>,
     sent: HashMap<Vec<u8>, usize>,
     delivered: Vec<Vec<u8>>,
     connected: bool,
@@ -139,13 +156,13 @@ impl Ends {
         self.client.connected && self.server.as_ref().is_some_and(|server| server.connected)
     }
 
-    /// Both connections, client first, if the server exists.
+    /// Both connections, client first, if the server exists. They keep no trace any more.
     pub fn into_connections(self) -> Option<[Connection; 2]> {
-        Some([self.client.connection, self.server?.connection])
+        Some([self.client.into_connection(), self.server?.into_connection()])
     }
 
     /// The datagrams written since the last call, with their senders.
-    pub fn take_outgoing(&mut self) -> Vec<(Side, Vec<u8>)> {
+    pub fn take_outgoing(&mut self) -> Vec<Outgoing> {
         core::mem::take(&mut self.outgoing)
     }
 
@@ -198,12 +215,13 @@ impl Ends {
         let mut out = vec![0; data.len() + 64];
         let sent = self.with(side, |end| {
             let len = end.connection.send(data, &mut out)?;
-            end.note_numbers(&out[..len]);
+            let contents = end.note_numbers(&out[..len]);
             *end.sent.entry(data.to_vec()).or_default() += 1;
-            Ok(len)
+            Ok((len, contents))
         });
-        out.truncate(sent.unwrap_or(Err(SendError::NotEstablished))?);
-        self.outgoing.push((side, out));
+        let (len, contents) = sent.unwrap_or(Err(SendError::NotEstablished))?;
+        out.truncate(len);
+        self.outgoing.push(Outgoing { from: side, bytes: out, contents });
         self.settle();
         Ok(())
     }
@@ -227,7 +245,7 @@ impl Ends {
     /// What happened inside the connection of `side` since the last call; nothing is kept before the first.
     #[cfg(feature = "model")]
     pub fn take_trace(&mut self, side: Side) -> Vec<dtls_core::TraceEvent> {
-        self.with(side, |end| end.connection.take_trace()).unwrap_or_default()
+        self.with(side, |end| end.trace.replace(Vec::new()).unwrap_or_default()).unwrap_or_default()
     }
 
     /// A record of any content that only `side` could have made, or `None` if it has no keys for `epoch`.
@@ -323,17 +341,41 @@ impl Ends {
 
 impl End {
     fn new(connection: Connection, rng: Prng, room: usize) -> Self {
+        #[cfg(feature = "model")]
+        let connection = {
+            let mut connection = connection;
+            // Nothing was written so far, and from now on everything is kept.
+            connection.take_trace();
+            connection
+        };
         Self {
             connection,
             rng,
             room,
             numbers: HashSet::new(),
+            #[cfg(feature = "model")]
+            trace: None,
             sent: HashMap::new(),
             delivered: Vec::new(),
             connected: false,
             closed: None,
             wants_psk: false,
         }
+    }
+
+    #[cfg_attr(
+        not(feature = "model"),
+        allow(clippy::missing_const_for_fn, reason = "not const with a trace")
+    )]
+    fn into_connection(self) -> Connection {
+        #[cfg(feature = "model")]
+        {
+            let mut connection = self.connection;
+            connection.stop_trace();
+            connection
+        }
+        #[cfg(not(feature = "model"))]
+        self.connection
     }
 
     /// The connection.
@@ -374,14 +416,14 @@ impl End {
         Ok(())
     }
 
-    fn drain(&mut self, now: Instant, side: Side, outgoing: &mut Vec<(Side, Vec<u8>)>) {
+    fn drain(&mut self, now: Instant, side: Side, outgoing: &mut Vec<Outgoing>) {
         let mut out = vec![0; self.room];
         let mut written = 0;
         while let Some(datagram) = self.connection.poll_transmit(now, &mut out) {
             let bytes = datagram.to_vec();
             assert!(!bytes.is_empty(), "an empty datagram");
-            self.note_numbers(&bytes);
-            outgoing.push((side, bytes));
+            let contents = self.note_numbers(&bytes);
+            outgoing.push(Outgoing { from: side, bytes, contents });
             written += 1;
             assert!(written < BURST, "poll_transmit does not end");
         }
@@ -397,19 +439,47 @@ impl End {
                 _ => {}
             }
         }
+        #[cfg(feature = "model")]
+        self.note_trace();
     }
 
-    /// No record number is used twice (RFC 6347 §4.1).
-    fn note_numbers(&mut self, datagram: &[u8]) {
-        let mut rest = datagram;
-        while let Some((header, tail)) = rest.split_at_checked(13) {
-            let epoch = u16::from_be_bytes([header[3], header[4]]);
-            let seq = header[5..11].iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
-            assert!(self.numbers.insert((epoch, seq)), "record number {epoch}/{seq} is used twice");
-            let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
-            rest = &tail[len..];
+    /// No record number is used twice (RFC 6347 §4.1). Masked numbers are taken from the trace, where there is one.
+    /// Returns the content types of the records.
+    fn note_numbers(&mut self, datagram: &[u8]) -> Vec<u8> {
+        let read = records(datagram).map(|record| record.bytes.len()).sum::<usize>();
+        assert_eq!(read, datagram.len(), "a datagram ends within a record");
+        #[cfg(feature = "model")]
+        return self.note_trace();
+        #[cfg(not(feature = "model"))]
+        {
+            for record in records(datagram) {
+                if let Some(seq) = record.sequence() {
+                    self.note_number(record.epoch(), seq);
+                }
+            }
+            Vec::new()
         }
-        assert!(rest.is_empty(), "a datagram ends within a record");
+    }
+
+    /// Takes over the trace of the connection, and returns the content types of the records that it wrote.
+    #[cfg(feature = "model")]
+    fn note_trace(&mut self) -> Vec<u8> {
+        let mut contents = Vec::new();
+        let events = self.connection.take_trace();
+        for event in &events {
+            if let dtls_core::TraceEvent::RecordSent { content, number, .. } = event {
+                self.note_number(number.epoch(), number.seq());
+                contents.push(content.0);
+            }
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.extend(events);
+        }
+        contents
+    }
+
+    fn note_number(&mut self, epoch: u16, seq: u64) {
+        assert!(self.numbers.insert((epoch, seq)), "record number {epoch}/{seq} is used twice");
     }
 
     fn check_waits(&self) {
@@ -419,7 +489,7 @@ impl End {
 }
 
 impl Door {
-    fn receive(&mut self, now: Instant, bytes: &[u8], outgoing: &mut Vec<(Side, Vec<u8>)>) -> Option<End> {
+    fn receive(&mut self, now: Instant, bytes: &[u8], outgoing: &mut Vec<Outgoing>) -> Option<End> {
         let mut out = [0; 2048];
         self.received += bytes.len();
         match self.listener.handle(now, &mut self.rng, CLIENT_ADDRESS, &mut bytes.to_vec(), &mut out) {
@@ -429,7 +499,7 @@ impl Door {
                     self.replied <= self.received,
                     "more bytes out than in before the address was validated"
                 );
-                outgoing.push((Side::Server, reply.to_vec()));
+                outgoing.push(Outgoing { from: Side::Server, bytes: reply.to_vec(), contents: Vec::new() });
                 None
             }
             Verdict::Accept(accepted) => {

@@ -6,6 +6,7 @@
 //! - [`Script`]: both ends driven by a schedule
 //! - `explore` (feature `model`): every run within a budget of faults
 //! - [`Recipe`]: configurations from few choices
+//! - [`wire`]: where records begin and end, as anyone on the path sees it
 //! - [`mailbox`]: the datagrams under way when a schedule, not a clock, decides what arrives
 //!
 //! Tests print their figures with `-- --nocapture`. `PROPTEST_CASES=100000` makes property tests longer,
@@ -21,8 +22,9 @@ mod pair;
 mod recipe;
 pub mod schedule;
 mod script;
+pub mod wire;
 
-pub use ends::{End, Ends, Setup};
+pub use ends::{End, Ends, Outgoing, Setup};
 pub use pair::Pair;
 pub use recipe::{KEY, Recipe};
 pub use script::Script;

@@ -3,9 +3,7 @@
 use dtls_core::Instant;
 use simulated_network::Side;
 
-use crate::schedule::Step;
-
-const RECORD_HEADER: usize = 13;
+use crate::{schedule::Step, wire::records};
 
 /// A datagram on its way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -109,7 +107,9 @@ impl Mailbox {
     }
 
     fn coalesce(&mut self, i: usize, j: usize) {
-        if i != j && self.live[i].to == self.live[j].to {
+        // What follows a record without a length would become part of it.
+        let is_open = records(&self.live[i].bytes).last().is_none_or(|record| !record.is_last());
+        if i != j && self.live[i].to == self.live[j].to && is_open {
             let tail = self.live[j].clone();
             self.live[i].bytes.extend_from_slice(&tail.bytes);
             self.live[i].genuine &= tail.genuine;
@@ -117,13 +117,9 @@ impl Mailbox {
         }
     }
 
-    fn split(&mut self, i: usize, records: usize) {
+    fn split(&mut self, i: usize, count: usize) {
         let bytes = &self.live[i].bytes;
-        let mut at = 0;
-        for _ in 0..records {
-            let Some(header) = bytes.get(at..at + RECORD_HEADER) else { break };
-            at += RECORD_HEADER + usize::from(u16::from_be_bytes([header[11], header[12]]));
-        }
+        let at: usize = records(bytes).take(count).map(|record| record.bytes.len()).sum();
         if at > 0 && at < bytes.len() {
             let mut tail = self.live[i].clone();
             tail.bytes = self.live[i].bytes.split_off(at);
@@ -177,6 +173,16 @@ mod tests {
         assert_eq!(run(&mut mailbox, "split 0 1"), (vec![], vec![0, 2, 1, 3]));
         assert_eq!(run(&mut mailbox, "split 0 1\nsplit 0 0"), (vec![], vec![0, 2, 1, 3]), "nothing to cut");
         assert!(mailbox.live().iter().all(|letter| letter.genuine));
+    }
+
+    #[test]
+    fn nothing_is_appended_to_a_record_without_a_length() {
+        let mut mailbox = Mailbox::default();
+        mailbox.send(Side::Client, &[0x23, 0, 5]);
+        mailbox.send(Side::Client, &record(6));
+        assert_eq!(run(&mut mailbox, "coalesce 0 1"), (vec![], vec![5, 6]));
+        assert_eq!(run(&mut mailbox, "coalesce 1 0"), (vec![], vec![5]));
+        assert_eq!(run(&mut mailbox, "split 0 1"), (vec![], vec![6, 5]));
     }
 
     #[test]

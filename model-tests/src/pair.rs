@@ -5,7 +5,10 @@ use core::{fmt::Write as _, time::Duration};
 use dtls_core::Instant;
 use simulated_network::{Faults, Network, Side};
 
-use crate::ends::{Ends, Setup};
+use crate::{
+    ends::{Ends, Outgoing, Setup},
+    wire::{RawRecord, records},
+};
 
 /// A client and a server with the link between them. Deterministic: the same setup, faults and seed give the same bytes.
 #[derive(Debug)]
@@ -111,7 +114,7 @@ impl Pair {
             };
             let kind = if sent.first.is_some() { "" } else { " again" };
             let len = sent.bytes.len();
-            let records = records(&sent.bytes);
+            let records = records(&sent.bytes).map(describe).collect::<Vec<_>>().join(" ");
             writeln!(text, "{number:3} {millis:8} ms {arrow} {len:4} bytes {:?}{kind}: {records}", sent.fate)
                 .expect("a string takes all");
         }
@@ -125,30 +128,23 @@ impl Pair {
 
     /// Puts what the ends have written on the link.
     fn post(&mut self) {
-        for (from, bytes) in self.ends.take_outgoing() {
-            self.network.send(self.ends.now(), from, &bytes);
+        for Outgoing { from, bytes, contents } in self.ends.take_outgoing() {
+            self.network.send_known(self.ends.now(), from, &bytes, &contents);
         }
     }
 }
 
 /// Type, epoch and number of each record, and type and fragment of plaintext handshake messages.
-fn records(datagram: &[u8]) -> String {
-    let mut names = Vec::new();
-    let mut rest = datagram;
-    while let Some((header, tail)) = rest.split_at_checked(13) {
-        let len = usize::from(u16::from_be_bytes([header[11], header[12]])).min(tail.len());
-        let (body, next) = tail.split_at(len);
-        let (epoch, seq) = (header[4], u16::from_be_bytes([header[9], header[10]]));
-        names.push(match (header[0], epoch, body) {
-            (22, 0, [message_type, _, _, total, _, message_seq, _, hi, lo, _, _, length, ..]) => {
-                let offset = u16::from_be_bytes([*hi, *lo]);
-                format!(
-                    "[{epoch}/{seq} handshake {message_type} seq {message_seq} {offset}+{length} of {total}]"
-                )
-            }
-            (content_type, ..) => format!("[{epoch}/{seq} type {content_type}, {len}]"),
-        });
-        rest = next;
+fn describe(record: RawRecord<'_>) -> String {
+    let (epoch, len) = (record.epoch(), record.body().len());
+    let (Some(content_type), Some(seq)) = (record.content_type(), record.sequence()) else {
+        return format!("[{epoch}/? {len}]");
+    };
+    match (content_type, epoch, record.body()) {
+        (22, 0, [message_type, _, _, total, _, message_seq, _, hi, lo, _, _, length, ..]) => {
+            let offset = u16::from_be_bytes([*hi, *lo]);
+            format!("[{epoch}/{seq} handshake {message_type} seq {message_seq} {offset}+{length} of {total}]")
+        }
+        _ => format!("[{epoch}/{seq} type {content_type}, {len}]"),
     }
-    names.join(" ")
 }

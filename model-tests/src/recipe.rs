@@ -1,6 +1,10 @@
 //! Configurations for tests, from few choices.
 
-use dtls_core::{CipherSuite, ClientConfig, Limits, ListenerLimits, ServerConfig, crypto::Provider};
+use dtls_core::{
+    CipherSuite, ClientConfig, Limits, ListenerLimits, NamedGroup, ProtocolVersion, Psk, PskMode,
+    ServerConfig,
+    crypto::{HashAlgorithm, Provider},
+};
 
 use crate::ends::Setup;
 
@@ -13,8 +17,16 @@ pub const KEY: &[u8] = b"a key that both ends know";
 pub struct Recipe {
     /// The cryptography of both ends.
     pub provider: Provider,
-    /// The suites of both ends; more make the ClientHello longer.
+    /// The versions of client and server. Only those with a suite among [`Self::suites`] are spoken.
+    pub versions: [Vec<ProtocolVersion>; 2],
+    /// The suites of both ends, of any version; more make the ClientHello longer.
     pub suites: Vec<CipherSuite>,
+    /// How both ends use the key in DTLS 1.3.
+    pub modes: Vec<PskMode>,
+    /// The groups of client and server. Where the server has not the client's first one, it asks for another hello.
+    pub groups: [Vec<NamedGroup>; 2],
+    /// Whether DTLS 1.3 uses the key as it is, or imports it with this context (RFC 9258).
+    pub importer: Option<Vec<u8>>,
     /// The PSK identity; a longer one makes the ClientKeyExchange longer.
     pub identity: Vec<u8>,
     /// Whether the server finds the key itself, or asks with an event.
@@ -30,11 +42,25 @@ impl Recipe {
     pub fn new(provider: Provider) -> Self {
         Self {
             provider,
+            versions: [(); 2].map(|()| vec![ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2]),
             suites: vec![CipherSuite::TLS_PSK_WITH_AES_128_CCM_8],
+            modes: vec![PskMode::PskDhe],
+            groups: [(); 2].map(|()| vec![NamedGroup::X25519, NamedGroup::SECP256R1]),
+            importer: None,
             identity: b"test".to_vec(),
             deferred: false,
             limits: Limits::default(),
             listener: ListenerLimits::default(),
+        }
+    }
+
+    /// DTLS 1.3 with one suite and one way to use the key, X25519 where a group is needed, cookies on.
+    pub fn new13(provider: Provider, mode: PskMode) -> Self {
+        Self {
+            suites: vec![CipherSuite::TLS_AES_128_CCM_SHA256],
+            modes: vec![mode],
+            groups: [(); 2].map(|()| vec![NamedGroup::X25519]),
+            ..Self::new(provider)
         }
     }
 
@@ -43,12 +69,27 @@ impl Recipe {
     /// # Panics
     /// If they do not build.
     pub fn setup(&self) -> Setup {
+        let psk = match &self.importer {
+            Some(context) => Psk::imported(&self.identity, KEY, context),
+            None => Psk::new(&self.identity, KEY).hash(self.psk_hash()),
+        };
         let client = ClientConfig::builder(self.provider).limits(self.limits.clone()).suites(&self.suites);
-        let client = client.psk(&self.identity, KEY).build();
+        let client = client.versions(&self.versions[0]).psk_modes(&self.modes).groups(&self.groups[0]);
+        let client = client.psks([psk.clone()]).build();
         let server = ServerConfig::builder(self.provider).limits(self.limits.clone()).suites(&self.suites);
-        let server =
-            if self.deferred { server.psk_deferred() } else { server.psk_table([(&self.identity[..], KEY)]) };
+        let server = server.versions(&self.versions[1]).psk_modes(&self.modes).groups(&self.groups[1]);
+        let server = if self.deferred { server.psk_deferred() } else { server.psks([psk]) };
         let server = server.listener(self.listener.clone()).build();
         Setup::new(client.expect("the client's settings fit"), server.expect("the server's settings fit"))
+    }
+
+    /// A key that is not imported belongs to one hash (RFC 8446 §4.2.11).
+    fn psk_hash(&self) -> HashAlgorithm {
+        let mut suites13 = self.suites.iter().filter(|suite| suite.0 >> 8 == 0x13).peekable();
+        let is384 = |suite: &CipherSuite| *suite == CipherSuite::TLS_AES_256_GCM_SHA384;
+        match suites13.peek().is_some() && suites13.all(is384) {
+            true => HashAlgorithm::Sha384,
+            false => HashAlgorithm::Sha256,
+        }
     }
 }

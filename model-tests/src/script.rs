@@ -6,6 +6,8 @@
 use dtls_core::Instant;
 use simulated_network::Side;
 
+#[cfg(feature = "model")]
+use crate::wire::{RawRecord, records};
 use crate::{
     ends::{Ends, Setup},
     mailbox::{Letter, Mailbox},
@@ -93,11 +95,13 @@ impl Script {
     fn cannot_matter(&self, letter: &Letter) -> bool {
         let Some(end) = self.ends.end(letter.to) else { return false };
         let reads = end.connection().read_epoch();
-        let noise = |record: &[u8]| {
-            let protected = record[3..5] != [0, 0];
+        let noise = |record: RawRecord<'_>| {
             let sent = || self.mailbox.sent().iter().filter(|sent| sent.to == letter.to);
             let genuine = || sent().any(|sent| records(&sent.bytes).any(|genuine| genuine == record));
-            if protected { !genuine() } else { reads > 0 }
+            match record.epoch() {
+                0 if !record.is_unified() => reads > 0,
+                _ => !genuine(),
+            }
         };
         records(&letter.bytes).all(noise)
     }
@@ -116,20 +120,8 @@ impl Script {
     }
 
     fn post(&mut self) {
-        for (from, bytes) in self.ends.take_outgoing() {
-            self.mailbox.send(from, &bytes);
+        for datagram in self.ends.take_outgoing() {
+            self.mailbox.send(datagram.from, &datagram.bytes);
         }
     }
-}
-
-/// The records of a datagram with their headers, up to the first that is cut off.
-#[cfg(feature = "model")]
-fn records(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = datagram;
-    core::iter::from_fn(move || {
-        let len = usize::from(u16::from_be_bytes([*rest.get(11)?, *rest.get(12)?]));
-        let (record, tail) = rest.split_at_checked(13 + len)?;
-        rest = tail;
-        Some(record)
-    })
 }

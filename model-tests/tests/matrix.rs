@@ -4,17 +4,30 @@
 //! writes it anew; the reviewer reads the difference.
 
 use core::{fmt::Write as _, time::Duration};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use dtls_core::{CipherSuite, ContentType, HandshakeType, StateKind, TraceEvent, crypto::Provider};
+use dtls_core::{CipherSuite, ContentType, HandshakeType, PskMode, StateKind, TraceEvent, crypto::Provider};
 use model_tests::{
-    Ends, KEY, Recipe, Script, Side,
+    Ends, KEY, Recipe, Script, Setup, Side,
     schedule::{Forgery, Step},
+    wire::records,
 };
 
 const PROVIDER: Provider = ideal_crypto::PROVIDER;
 const PSK: CipherSuite = CipherSuite::TLS_PSK_WITH_AES_128_CCM_8;
+const PSK13: CipherSuite = CipherSuite::TLS_AES_128_CCM_SHA256;
 const ECDHE: CipherSuite = CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256;
+
+/// Handshake messages without a name in this library.
+const UNKNOWN: [(u8, &str); 4] = [
+    (5, "end_of_early_data"),
+    (9, "request_connection_id"),
+    (10, "new_connection_id"),
+    (99, "handshake type 99"),
+];
 
 /// A way to a state, and what is there besides the state's name.
 struct Row {
@@ -29,10 +42,34 @@ fn rows(kind: StateKind) -> Vec<Row> {
     use Side::{Client, Server};
     let client = |about, suite, until: fn(&Script) -> bool| row(about, Client, suite, until);
     let server = |about, suite, until: fn(&Script) -> bool| row(about, Server, suite, until);
+    let client13 = |about, mode, until: fn(&Script) -> bool| row13(about, Client, mode, until);
+    let server13 = |about, mode, until: fn(&Script) -> bool| row13(about, Server, mode, until);
     match kind {
         StateKind::ExpectServerHello => vec![
             client("the first hello was sent", PSK, |_| true),
             client("the hello with the cookie was sent", PSK, |script| seq(script, Client) == Some(1)),
+            client13("1.3, the first hello was sent", PskMode::PskDhe, |_| true),
+            client13("1.3, HelloRetryRequest was answered", PskMode::PskDhe, |script| {
+                seq(script, Client) == Some(1)
+            }),
+            both_versions(),
+        ],
+        StateKind::ExpectEncryptedExtensions13 => vec![client13("nothing yet", PskMode::PskDhe, |script| {
+            is(script, Client, StateKind::ExpectEncryptedExtensions13)
+        })],
+        StateKind::ClientExpectFinished13 => {
+            vec![client13("with a part of Finished", PskMode::PskOnly, |script| {
+                is(script, Client, StateKind::ClientExpectFinished13)
+            })]
+        }
+        StateKind::AwaitPsk13 => vec![await_psk(true)],
+        StateKind::ServerExpectFinished13 => vec![
+            server13("psk_dhe_ke", PskMode::PskDhe, |script| {
+                is(script, Server, StateKind::ServerExpectFinished13)
+            }),
+            server13("psk_ke, with a part of Finished", PskMode::PskOnly, |script| {
+                is(script, Client, StateKind::Established) && read_epoch(script, Server) == Some(2)
+            }),
         ],
         StateKind::ExpectKeyExchange12 => vec![
             client("PSK, nothing yet", PSK, |script| seq(script, Client) == Some(2)),
@@ -49,7 +86,7 @@ fn rows(kind: StateKind) -> Vec<Row> {
             server("PSK", PSK, |script| is(script, Server, StateKind::ExpectClientKeyExchange12)),
             server("ECDHE_PSK", ECDHE, |script| is(script, Server, StateKind::ExpectClientKeyExchange12)),
         ],
-        StateKind::AwaitPsk12 => vec![await_psk()],
+        StateKind::AwaitPsk12 => vec![await_psk(false)],
         StateKind::ServerExpectFinished12 => vec![
             server("before ChangeCipherSpec", PSK, |script| {
                 is(script, Server, StateKind::ServerExpectFinished12)
@@ -59,7 +96,15 @@ fn rows(kind: StateKind) -> Vec<Row> {
         StateKind::Established => vec![
             client("client", PSK, |script| script.ends.connected()),
             server("server that keeps its last flight", PSK, |script| script.ends.connected()),
-            server_after_last_flight(),
+            server_after_last_flight(PSK),
+            client13("1.3, client whose Finished is not acknowledged", PskMode::PskDhe, |script| {
+                is(script, Client, StateKind::Established)
+            }),
+            idle13("1.3, idle client", Client),
+            server13("1.3, server that still reads epoch 2", PskMode::PskDhe, |script| {
+                script.ends.connected()
+            }),
+            server_after_last_flight(PSK13),
         ],
         StateKind::Closed => vec![closed()],
         StateKind::Failed => vec![failed()],
@@ -72,15 +117,42 @@ fn row(about: &'static str, side: Side, suite: CipherSuite, until: fn(&Script) -
     Row { about, side, script }
 }
 
-fn await_psk() -> Row {
-    let mut script = Script::new(&Recipe { deferred: true, ..Recipe::new(PROVIDER) }.setup());
-    deliver_until(&mut script, |script| is(script, Side::Server, StateKind::AwaitPsk12));
+/// In DTLS 1.3. Datagrams are short, so that messages arrive one by one.
+fn row13(about: &'static str, side: Side, mode: PskMode, until: fn(&Script) -> bool) -> Row {
+    let setup = Recipe::new13(PROVIDER, mode).setup();
+    let mut script = Script::new(&Setup { room: [50, 70], ..setup });
+    deliver_until(&mut script, until);
+    Row { about, side, script }
+}
+
+fn both_versions() -> Row {
+    let suites = vec![CipherSuite::TLS_AES_128_CCM_SHA256, PSK];
+    let script = Script::new(&Recipe { suites, ..Recipe::new(PROVIDER) }.setup());
+    Row { about: "both versions were offered", side: Side::Client, script }
+}
+
+fn await_psk(is13: bool) -> Row {
+    let suites = vec![if is13 { PSK13 } else { PSK }];
+    let mut script = Script::new(&Recipe { deferred: true, suites, ..Recipe::new(PROVIDER) }.setup());
+    let kind = if is13 { StateKind::AwaitPsk13 } else { StateKind::AwaitPsk12 };
+    deliver_until(&mut script, |script| is(script, Side::Server, kind));
     Row { about: "the key was asked for", side: Side::Server, script }
 }
 
-fn server_after_last_flight() -> Row {
-    let mut row =
-        row("server whose last flight is forgotten", Side::Server, PSK, |script| script.ends.connected());
+/// Everything was acknowledged.
+fn idle13(about: &'static str, side: Side) -> Row {
+    let mut row = row13(about, side, PskMode::PskDhe, |script| script.ends.connected());
+    (0..10).for_each(|_| row.script.apply(&Step::Deliver(0)));
+    assert!(!row.script.ends.end(Side::Client).unwrap().connection().holds_handshake());
+    row
+}
+
+fn server_after_last_flight(suite: CipherSuite) -> Row {
+    let about = match suite {
+        PSK13 => "1.3, server that has forgotten epoch 2",
+        _ => "server whose last flight is forgotten",
+    };
+    let mut row = row(about, Side::Server, suite, |script| script.ends.connected());
     row.script.apply(&Step::Advance(Duration::from_secs(240).as_micros() as u32));
     assert!(!row.script.ends.end(Side::Server).unwrap().connection().holds_handshake());
     row
@@ -137,8 +209,9 @@ fn inputs(row: &Row) -> Vec<(String, ContentType, Vec<u8>)> {
     let seq = seq(&row.script, row.side).unwrap_or(100);
     let mut inputs = Vec::new();
     for typ in (0..=u8::MAX).map(HandshakeType) {
-        // All that have a name, and one that nobody knows.
-        if let Some(name) = typ.name().or_else(|| (typ.0 == 99).then_some("handshake type 99")) {
+        // All that have a name, and some that this library does not know.
+        let unknown = UNKNOWN.iter().find(|(other, _)| *other == typ.0).map(|(_, name)| *name);
+        if let Some(name) = typ.name().or(unknown) {
             let body = genuine.get(&typ.0).cloned().unwrap_or_else(|| invented_body(typ));
             let [_, _, hi, lo] = (body.len() as u32).to_be_bytes();
             let [seq_hi, seq_lo] = seq.to_be_bytes();
@@ -152,6 +225,15 @@ fn inputs(row: &Row) -> Vec<(String, ContentType, Vec<u8>)> {
     {
         inputs.push((name.to_owned(), ContentType::ALERT, vec![level, description]));
     }
+    let ack = |epoch: u8, sequence: u8| [&[0, 16][..], &[0; 7], &[epoch], &[0; 7], &[sequence]].concat();
+    for (name, body) in [
+        ("empty ACK", vec![0, 0]),
+        ("ACK of a record never sent", ack(0, 200)),
+        ("ACK of a higher epoch", ack(9, 0)),
+        ("malformed ACK", vec![0, 16, 0]),
+    ] {
+        inputs.push((name.to_owned(), ContentType::ACK, body));
+    }
     inputs.push(("application data".to_owned(), ContentType::APPLICATION_DATA, b"reading".to_vec()));
     inputs.push(("content type 99".to_owned(), ContentType(99), vec![0]));
     inputs
@@ -161,14 +243,12 @@ fn inputs(row: &Row) -> Vec<(String, ContentType, Vec<u8>)> {
 fn genuine_bodies(script: &Script) -> BTreeMap<u8, Vec<u8>> {
     let mut bodies = BTreeMap::new();
     for letter in script.mailbox.sent() {
-        let mut rest = &letter.bytes[..];
-        while let Some((header, tail)) = rest.split_at_checked(13) {
-            let (record, next) = tail.split_at(usize::from(u16::from_be_bytes([header[11], header[12]])));
-            if let (22, 0, [typ, _, _, _, _, _, _, _, _, _, _, _, body @ ..]) = (header[0], header[4], record)
+        for record in records(&letter.bytes) {
+            if let (Some(22), 0, [typ, _, _, _, _, _, _, _, _, _, _, _, body @ ..]) =
+                (record.content_type(), record.epoch(), record.body())
             {
                 bodies.insert(*typ, body.to_vec());
             }
-            rest = next;
         }
     }
     bodies
@@ -184,6 +264,8 @@ fn invented_body(typ: HandshakeType) -> Vec<u8> {
         HandshakeType::SERVER_KEY_EXCHANGE => vec![0, 1, b'h'],
         HandshakeType::CLIENT_KEY_EXCHANGE => vec![0, 1, b'i'],
         HandshakeType::FINISHED => vec![0; 12],
+        HandshakeType::ENCRYPTED_EXTENSIONS => vec![0, 0],
+        HandshakeType::KEY_UPDATE => vec![0],
         _ => Vec::new(),
     }
 }
@@ -244,10 +326,9 @@ fn matrix() -> String {
             assert_eq!(end.connection().state_kind(), *kind, "{}", row.about);
             let reads = end.connection().read_epoch();
             writeln!(text, "{kind:?}: {} (reads epoch {reads})", row.about).unwrap();
-            for (name, epoch) in
-                [("old", reads.checked_sub(1)), ("current", Some(reads)), ("next", Some(reads + 1))]
-            {
-                let Some(epoch) = epoch else { continue };
+            // Plaintext, what was read before, and what comes next.
+            let epochs = BTreeSet::from([0, reads.saturating_sub(1), reads, reads + 1]);
+            for epoch in epochs {
                 let mut outcomes: Vec<(String, Vec<String>)> = Vec::new();
                 for (input, content, body) in inputs(&row) {
                     let outcome = outcome(&row, epoch, content, &body);
@@ -256,7 +337,7 @@ fn matrix() -> String {
                         None => outcomes.push((outcome, vec![input])),
                     }
                 }
-                writeln!(text, "  {name} epoch").unwrap();
+                writeln!(text, "  epoch {epoch}").unwrap();
                 let all: Vec<String> = inputs(&row).into_iter().map(|(name, ..)| name).collect();
                 for (outcome, inputs) in outcomes {
                     writeln!(text, "    {outcome}\n      <- {}", list(&inputs, &all)).unwrap();
@@ -311,14 +392,17 @@ fn every_state_and_input_is_as_reviewed() {
 
 #[test]
 fn the_key_that_arrives_late_completes_the_handshake() {
-    let Row { mut script, .. } = await_psk();
-    // The client goes on sending its flight, to no effect.
-    for _ in 0..3 {
-        script.apply(&Step::NextTimer);
-        (0..10).for_each(|_| script.apply(&Step::Deliver(0)));
+    for is13 in [false, true] {
+        let Row { mut script, .. } = await_psk(is13);
+        // The client goes on sending its flight, to no effect.
+        for _ in 0..3 {
+            script.apply(&Step::NextTimer);
+            (0..10).for_each(|_| script.apply(&Step::Deliver(0)));
+        }
+        let kind = if is13 { StateKind::AwaitPsk13 } else { StateKind::AwaitPsk12 };
+        assert!(is(&script, Side::Server, kind));
+        script.ends.provide_psk(Some(KEY)).unwrap();
+        script.finish(100);
+        assert!(script.ends.connected());
     }
-    assert!(is(&script, Side::Server, StateKind::AwaitPsk12));
-    script.ends.provide_psk(Some(KEY)).unwrap();
-    script.finish(100);
-    assert!(script.ends.connected());
 }

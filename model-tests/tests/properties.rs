@@ -2,11 +2,11 @@
 //! the runs and say how they must end.
 
 use dtls_core::{
-    Arc, CipherSuite, CloseReason, Connection, Error, Event, Instant, Listener, StateKind, Verdict,
-    crypto::Provider,
+    Arc, CipherSuite, CloseReason, Connection, Error, Event, Instant, Listener, NamedGroup, ProtocolVersion,
+    PskMode, StateKind, Verdict, crypto::Provider,
 };
 use model_tests::{
-    FailingRng, Pair, Recipe, Script, Setup, Side,
+    FailingRng, Outgoing, Pair, Recipe, Script, Setup, Side,
     schedule::{Mix, Schedule, Step},
 };
 use proptest::{collection::vec, prelude::*};
@@ -18,15 +18,34 @@ const WEATHER: Mix = Mix { deliver: 12, weather: 8, attack: 0, time: 2, send: 4,
 /// Everything.
 const ATTACK: Mix = Mix { deliver: 12, weather: 6, attack: 8, time: 2, send: 4, close: 1 };
 
-/// A set-up chosen by `seed`: either key exchange, whole or fragmented flights.
+/// How many kinds of handshake [`setup`] chooses from.
+const KINDS: u64 = 7;
+
+/// A set-up chosen by `seed`: either version and key exchange, whole or fragmented flights.
 fn setup(provider: Provider, seed: u64) -> Setup {
-    let suite = [
-        CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
-        CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256,
-        CipherSuite::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256,
-    ][seed as usize % 3];
-    let room = [2048, 60, 120][seed as usize / 3 % 3];
-    Setup { seed, room: [room; 2], ..Recipe { suites: vec![suite], ..Recipe::new(provider) }.setup() }
+    use CipherSuite as S;
+    let both = vec![S::TLS_AES_128_GCM_SHA256, S::TLS_PSK_WITH_AES_128_GCM_SHA256];
+    let in12 = |suite| Recipe { suites: vec![suite], ..Recipe::new(provider) };
+    let recipe = match seed % KINDS {
+        0 => in12(S::TLS_PSK_WITH_AES_128_CCM_8),
+        1 => in12(S::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256),
+        2 => in12(S::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256),
+        3 => Recipe::new13(provider, PskMode::PskOnly),
+        4 => Recipe::new13(provider, PskMode::PskDhe),
+        // The server wants another group than the client's first.
+        5 => Recipe {
+            suites: vec![S::TLS_CHACHA20_POLY1305_SHA256],
+            groups: [vec![NamedGroup::X25519, NamedGroup::SECP256R1], vec![NamedGroup::SECP256R1]],
+            ..Recipe::new(provider)
+        },
+        // The client speaks both versions, the server the older one.
+        _ => {
+            let recipe = Recipe { suites: both, ..Recipe::new(provider) };
+            Recipe { versions: [recipe.versions[0].clone(), vec![ProtocolVersion::DTLS1_2]], ..recipe }
+        }
+    };
+    let room = [2048, 60, 120][(seed / KINDS) as usize % 3];
+    Setup { seed, room: [room; 2], ..recipe.setup() }
 }
 
 fn play(provider: Provider, seed: u64, schedule: &Schedule) -> Script {
@@ -149,7 +168,9 @@ fn datagram() -> impl Strategy<Value = Vec<u8>> {
         let header = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 2, seq, 0, len + 12];
         [&header[..], &[typ, 0, 0, len, 0, seq, 0, 0, 0, 0, 0, len], &body].concat()
     });
-    prop_oneof![vec(any::<u8>(), 0..100), record, message]
+    let unified =
+        (0x20..0x40_u8, vec(any::<u8>(), 0..80)).prop_map(|(first, rest)| [&[first][..], &rest].concat());
+    prop_oneof![vec(any::<u8>(), 0..100), record, message, unified]
 }
 
 fn fingerprints(pair: &Pair) -> [Option<u64>; 2] {
@@ -159,12 +180,12 @@ fn fingerprints(pair: &Pair) -> [Option<u64>; 2] {
 /// Exhaustive: no bit of a protected record can change without making it noise.
 #[test]
 fn every_flipped_bit_of_a_protected_record_makes_it_noise() {
-    for seed in 0..3 {
+    for seed in 0..KINDS {
         let mut pair = Pair::new(&setup(IDEAL, seed), Faults::default());
         pair.connect();
         let before = fingerprints(&pair);
         pair.ends.send(Side::Client, b"21.5 degrees").unwrap();
-        let [(_, record)] = &pair.ends.take_outgoing()[..] else { panic!("one datagram") };
+        let [Outgoing { bytes: record, .. }] = &pair.ends.take_outgoing()[..] else { panic!("one datagram") };
         let client_sent = fingerprints(&pair)[0];
         for bit in 0..record.len() * 8 {
             let mut flipped = record.clone();
@@ -231,5 +252,5 @@ fn generated_schedules_reach_every_state() {
         }
     }
     let missed: Vec<_> = StateKind::ALL.iter().filter(|kind| !reached.contains(kind)).collect();
-    assert_eq!(missed, [&StateKind::ExpectClientHello, &StateKind::AwaitPsk12]);
+    assert_eq!(missed, [&StateKind::ExpectClientHello, &StateKind::AwaitPsk12, &StateKind::AwaitPsk13]);
 }

@@ -81,6 +81,11 @@ impl Connection {
         self.trace.take()
     }
 
+    /// Keeps no events any more, until [`Self::take_trace`] is called again.
+    pub fn stop_trace(&mut self) {
+        self.trace.stop();
+    }
+
     /// The message_seq of the handshake message that is taken next, as long as any is.
     pub fn next_message_seq(&self) -> Option<u16> {
         self.handshake.as_ref().map(|handshake| handshake.inbox.next_seq())

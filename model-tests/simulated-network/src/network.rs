@@ -88,8 +88,13 @@ impl Network {
 
     /// Takes a datagram that `from` sends `now`.
     pub fn send(&mut self, now: Instant, from: Side, bytes: &[u8]) -> Fate {
+        self.send_known(now, from, bytes, &[])
+    }
+
+    /// As [`Self::send`], by somebody who knows the content type of each record of the datagram.
+    pub fn send_known(&mut self, now: Instant, from: Side, bytes: &[u8], contents: &[u8]) -> Fate {
         let direction = &mut self.directions[from as usize];
-        let first = direction.novelty.note(now, bytes);
+        let first = direction.novelty.note(now, bytes, contents);
         let (mut fate, delays) = direction.faults.strike(bytes.len(), &mut direction.rng);
         let planned_loss = first.is_some_and(|k| k < 64 && direction.plan.lose_first >> k & 1 == 1);
         let planned_delay =

@@ -50,7 +50,8 @@ pub enum Step {
     Truncate(u8, u16),
     /// Bytes are appended to the live datagram.
     Extend(u8, Vec<u8>),
-    /// The second live datagram is appended to the first, if both go the same way.
+    /// The second live datagram is appended to the first, if both go the same way and the first ends with a record that
+    /// says how long it is.
     Coalesce(u8, u8),
     /// The live datagram is cut in two after this many of its records: (datagram, records).
     Split(u8, u8),
