@@ -129,15 +129,18 @@ impl Connection {
         Ok(None)
     }
 
-    /// Nothing is handed out before the peer's Finished was checked, and nothing from epoch 0 ever (RFC 6347 §4.1).
+    /// Nothing is handed out before the peer's Finished was checked, and nothing ever that did not come under the keys made
+    /// for it: not from epoch 0 (RFC 6347 §4.1), and not from those of the handshake (RFC 9147 §6.1).
     fn on_application_data<'d>(&mut self, opened: Opened<'d>) -> Option<ApplicationData<'d>> {
         let Opened { number, body, newest, .. } = opened;
-        if number.epoch() == 0 {
-            self.discard(Discard::UnexpectedContent, Some(number));
-            return None;
-        }
-        if !self.is_established() {
-            self.discard(Discard::EarlyData, Some(number));
+        let reason = match self.established() {
+            _ if number.epoch() == 0 => Some(Discard::UnexpectedContent),
+            None => Some(Discard::EarlyData),
+            Some(established) if number.epoch() < established.epoch() => Some(Discard::UnexpectedContent),
+            Some(_) => None,
+        };
+        if let Some(reason) = reason {
+            self.discard(reason, Some(number));
             return None;
         }
         self.stats.data_received = self.stats.data_received.saturating_add(1);
@@ -148,7 +151,8 @@ impl Connection {
     fn on_handshake(&mut self, opened: &Opened<'_>, now: Instant, rng: &mut dyn Rng) -> Result<(), Error> {
         self.reopen_handshake(now);
         let number = opened.number;
-        let mut kept = true;
+        // A record without any message is nothing to acknowledge.
+        let mut kept = !opened.body.is_empty();
         for fragment in Fragments::new(opened.body) {
             match fragment {
                 Ok(fragment) => kept &= self.on_fragment(&fragment, number, now)?,
@@ -183,8 +187,12 @@ impl Connection {
             Some(Discard::OldMessage)
         } else if expected {
             inbox.insert(fragment, number.epoch()).err()
+        } else if self.acks.is_some() && number.epoch() > 0 {
+            // What comes next must come under the keys that the handshake has reached by now (RFC 9147 §6.1).
+            let error = PeerMisbehaved::UnexpectedMessage.into();
+            self.fail(error);
+            return Err(error);
         } else {
-            // What comes next must come under the keys that the handshake has reached by now.
             Some(Discard::UnexpectedContent)
         };
         if let Some(reason) = refused {
@@ -221,9 +229,11 @@ impl Connection {
         self.trace.note(TraceEvent::RetransmitOnRequest);
     }
 
-    /// A HelloRequest, or a ClientHello under the keys of an established connection.
+    /// A HelloRequest, or a ClientHello under the keys of an established connection. In DTLS 1.3 both are messages out of
+    /// order like any other (RFC 8446 §4.1.2).
     fn asks_for_renegotiation(&self, fragment: &Fragment<'_>) -> bool {
         match &self.side {
+            _ if self.acks.is_some() => false,
             Side::Client(_) => fragment.header.typ == HandshakeType::HELLO_REQUEST,
             Side::Server(_) => self.is_established() && fragment.header.typ == HandshakeType::CLIENT_HELLO,
         }
@@ -233,8 +243,7 @@ impl Connection {
     /// (§7.4.1.1).
     fn refuse_renegotiation(&mut self, number: RecordNumber) -> Result<(), Error> {
         self.discard(Discard::UnexpectedContent, Some(number));
-        // DTLS 1.3 has no renegotiation and no such alert (RFC 8446 §4.1.2).
-        if self.is_established() && self.acks.is_none() {
+        if self.is_established() {
             self.count_warning()?;
             self.alerts.queued = Some(AlertDescription::NoRenegotiation);
         }
@@ -263,8 +272,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Unprotected alerts are honoured only as long as unprotected records are read at all: until the next epoch is keyed.
+    /// Alerts are honoured only in the newest epoch that is read: a peer that has gone on to it alerts there, and unprotected
+    /// ones can come from anyone.
     fn on_alert(&mut self, opened: &Opened<'_>) -> Result<(), Error> {
+        if opened.number.epoch() < self.records.read_epoch() {
+            self.discard(Discard::UnexpectedContent, Some(opened.number));
+            return Ok(());
+        }
         let Ok(alert) = Alert::decode(opened.body) else {
             self.discard(Discard::MalformedAlert, Some(opened.number));
             return Ok(());

@@ -88,7 +88,10 @@ impl Connection {
 
     /// The message_seq of the handshake message that is taken next, as long as any is.
     pub fn next_message_seq(&self) -> Option<u16> {
-        self.handshake.as_ref().map(|handshake| handshake.inbox.next_seq())
+        let handshake = self.handshake.as_ref().map(|handshake| handshake.inbox.next_seq());
+        // After a handshake of DTLS 1.3 the numbers go on.
+        let after = || self.established().filter(|e| e.is13()).map(|e| e.message_seqs.0);
+        handshake.or_else(after)
     }
 
     /// Writes a record of any content to the front of `out`, as if this end had sent it, and returns its length; `None` if

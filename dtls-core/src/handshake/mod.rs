@@ -199,8 +199,8 @@ impl Established {
         self.negotiated.version == ProtocolVersion::DTLS1_3
     }
 
-    /// The epoch of messages after the handshake.
-    const fn epoch(&self) -> u16 {
+    /// The first epoch of application data, and of messages after the handshake.
+    pub(crate) const fn epoch(&self) -> u16 {
         match self.exporter {
             Exporter::V12 { .. } => 1,
             Exporter::V13 { .. } => TRAFFIC_EPOCH,
