@@ -323,11 +323,11 @@ proptest! {
     ) {
         assert_canonical!(HelloVerifyRequest, &body);
         if let Ok(mut hello) = ClientHello::parse(&body) {
-            hello.extensions.unknown = false;
+            (hello.extensions.unknown, hello.extensions.misplaced) = (false, false);
             assert_eq!(ClientHello::parse(&write_client(&hello)).as_ref(), Ok(&hello));
         }
         if let Ok(mut hello) = ServerHello::parse(&body) {
-            hello.extensions.unknown = false;
+            (hello.extensions.unknown, hello.extensions.misplaced) = (false, false);
             assert_eq!(ServerHello::parse(&write_server(&hello)).as_ref(), Ok(&hello));
         }
     }
