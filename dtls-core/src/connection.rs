@@ -335,6 +335,12 @@ impl Connection {
             let Some(handshake) = &mut self.handshake else { break };
             let Handshake { inbox, sending, .. } = &mut **handshake;
             let Some((message, epoch)) = inbox.front() else { break };
+            if epoch != self.state.next_epoch() {
+                // It came early, in the clear, and must come under the keys the handshake has reached since.
+                inbox.clear();
+                self.discard(Discard::UnexpectedContent, None);
+                break;
+            }
             let (typ, seq) = (message.typ, message.seq);
             self.trace.note(TraceEvent::MessageProcessed { typ, seq, epoch });
             let mut cx = sending.cx(&mut self.records, &mut self.events, &mut self.trace, rng);
