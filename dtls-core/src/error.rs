@@ -313,10 +313,10 @@ rules! {
         UnsupportedGroup => "the provider has no implementation of a configured group",
         MtuTooSmall => "the MTU is below 228 bytes",
         ReplayWindow => "the replay window is not a multiple of 64 between 64 and 1024",
-        InboxTooSmall => "the reassembly limit is smaller than one handshake message",
-        Timeout => "a timeout or retransmission limit is zero or out of order",
+        Reassembly => "a reassembly limit is too small or too large, or holds less than one handshake message",
+        Timeout => "a timeout or a period is zero or out of order",
         CookieSecret => "the provider lacks SHA-256, which cookies need",
-        PoolLimit => "the ClientHello pool has more than 4,096 slots",
+        PoolLimit => "the ClientHello pool has more than 4,096 slots, or slots of more than 128 KiB",
     }
 }
 
