@@ -95,7 +95,7 @@ rules! {
         NoUncompressedPointFormat => "ec_point_formats does not list the uncompressed format",
         InvalidKeyShare => "the peer's public key is not valid for the group",
         BadFinished => "the Finished message does not match the handshake",
-        SecondHelloVerifyRequest => "more HelloVerifyRequests than a client answers",
+        TooManyHelloVerifyRequests => "more HelloVerifyRequests than a client answers",
         PskIdentityTooLong => "the PSK identity is longer than the configured limit",
         TooManyWarnings => "too many warning alerts",
     }
@@ -161,7 +161,7 @@ impl PeerMisbehaved {
     pub const fn alert(self) -> AlertDescription {
         use AlertDescription as A;
         match self {
-            Self::UnexpectedMessage | Self::SecondHelloVerifyRequest | Self::TooManyWarnings => {
+            Self::UnexpectedMessage | Self::TooManyHelloVerifyRequests | Self::TooManyWarnings => {
                 A::UnexpectedMessage
             }
             Self::PskIdentityTooLong => A::DecodeError,

@@ -39,6 +39,7 @@ pub struct Listener {
 }
 
 /// What to do with a datagram from an address without a connection.
+#[must_use = "a reply has to be sent and an accepted hello answered by a connection"]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Verdict<'o> {

@@ -69,7 +69,7 @@ impl ExpectServerHello {
     fn on_verify_request(mut self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         let request = HelloVerifyRequest::parse(message.body)?;
         if self.verify_requests >= MAX_VERIFY_REQUESTS {
-            return Err(PeerMisbehaved::SecondHelloVerifyRequest.into());
+            return Err(PeerMisbehaved::TooManyHelloVerifyRequests.into());
         }
         self.verify_requests = self.verify_requests.saturating_add(1);
         self.transcript = Buffered::default();
@@ -108,7 +108,10 @@ impl ExpectServerHello {
     /// Only what was offered may come back (RFC 5246 §7.4.1.4).
     fn check_extensions(&self, suite: &Suite12, extensions: &Extensions<'_>) -> Result<(), Error> {
         let settings = &self.config.0.settings;
-        if extensions.unknown || (extensions.ec_point_formats.is_some() && !settings.uses_groups()) {
+        if extensions.unknown
+            || extensions.misplaced
+            || (extensions.ec_point_formats.is_some() && !settings.uses_groups())
+        {
             return Err(PeerMisbehaved::UnofferedExtension.into());
         }
         // An initial handshake has nothing to verify yet (RFC 5746 §3.4). Servers that do not answer the signal cannot be
