@@ -134,7 +134,8 @@ pub enum Error {
     Crypto,
     /// The application ended the connection with this alert.
     Aborted(AlertDescription),
-    /// A record number space is used up; a new connection is needed (RFC 6347 §4.1).
+    /// The record numbers of an epoch, or the message_seq of the handshake, are used up; a new connection is needed
+    /// (RFC 6347 §4.1).
     SequenceExhausted,
     /// A bug in this library; the text names the broken invariant.
     Internal(&'static str),
@@ -206,7 +207,9 @@ impl fmt::Display for Error {
             Self::Rng => f.write_str("the random source failed"),
             Self::Crypto => f.write_str("a cryptographic operation failed"),
             Self::Aborted(alert) => write!(f, "the application ended the connection with {alert}"),
-            Self::SequenceExhausted => f.write_str("the record numbers of this connection are used up"),
+            Self::SequenceExhausted => {
+                f.write_str("the record or message numbers of this connection are used up")
+            }
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }
     }

@@ -1,9 +1,11 @@
-//! The cookie exchange at the listener (RFC 6347 §4.2.1): what a cookie is bound to, how long it lives, and what the answers
-//! look like on the wire.
+//! The cookie exchange (RFC 6347 §4.2.1): what a cookie is bound to, how long it lives, what the listener's answers look like on
+//! the wire, and what a client makes of those of any server.
 
 use core::time::Duration;
 
-use dtls_core::{Arc, Connection, Discard, Instant, Listener, ListenerLimits, ServerConfig, Verdict};
+use dtls_core::{
+    Arc, Connection, DecodeError, Discard, Error, Instant, Listener, ListenerLimits, PeerMisbehaved, Verdict,
+};
 use ideal_crypto::{PROVIDER, World};
 use model_tests::{Prng, Recipe, Setup};
 
@@ -208,12 +210,142 @@ fn what_is_no_hello_is_dropped_for_its_reason() {
 
 #[test]
 fn without_cookies_the_first_hello_is_accepted() {
+    let setup = without_cookies();
+    World::unchecked().run(|| {
+        let mut listener = Listener::new(Arc::clone(&setup.server)).unwrap();
+        assert_eq!(ask(&mut listener, START, ADDRESS, &first_hello(&setup), 2048), Said::Accepted);
+    });
+}
+
+/// The hello of `setup` with these numbers, accepted without a cookie, and the connection that comes of it.
+fn server_for(setup: &Setup, message_seq: u16, record_seq: u64) -> Connection {
+    let mut hello = first_hello(setup);
+    hello[RECORD_SEQ].copy_from_slice(&record_seq.to_be_bytes()[2..]);
+    hello[MESSAGE_SEQ].copy_from_slice(&message_seq.to_be_bytes());
+    let mut listener = Listener::new(Arc::clone(&setup.server)).unwrap();
+    let mut out = [0; 64];
+    let verdict = listener.handle(START, &mut Prng::new(1), ADDRESS, &mut hello, &mut out);
+    let Verdict::Accept(accepted) = verdict else { panic!("{verdict:?}") };
+    Connection::server(Arc::clone(&setup.server), &accepted, START, &mut Prng::new(2))
+}
+
+fn without_cookies() -> Setup {
     let mut listener = ListenerLimits::default();
     listener.cookies = false;
-    let setup = Recipe { listener, ..Recipe::new(PROVIDER) }.setup();
-    let server: &Arc<ServerConfig> = &setup.server;
+    Recipe { listener, ..Recipe::new(PROVIDER) }.setup()
+}
+
+/// Record number and message_seq of each handshake record of a datagram.
+fn numbers(mut datagram: &[u8]) -> Vec<(u64, u16)> {
+    let mut numbers = Vec::new();
+    while let Some((header, rest)) = datagram.split_at_checked(13) {
+        let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+        let seq = header[5..11].iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        numbers.push((seq, u16::from_be_bytes([rest[4], rest[5]])));
+        datagram = &rest[len..];
+    }
+    numbers
+}
+
+#[test]
+fn the_servers_numbers_go_on_from_those_of_the_hello() {
     World::unchecked().run(|| {
-        let mut listener = Listener::new(Arc::clone(server)).unwrap();
-        assert_eq!(ask(&mut listener, START, ADDRESS, &first_hello(&setup), 2048), Said::Accepted);
+        let mut server = server_for(&without_cookies(), 3, 9);
+        let mut out = [0; 2048];
+        let flight = server.poll_transmit(START, &mut out).unwrap();
+        assert_eq!(numbers(flight), [(9, 3), (10, 4)], "ServerHello, ServerHelloDone");
+    });
+}
+
+/// Numbers that a client has chosen at the end of their range end the connection; none is used twice.
+#[test]
+fn numbers_do_not_wrap() {
+    const LAST: u64 = (1 << 48) - 1;
+    World::unchecked().run(|| {
+        for (message_seq, record_seq) in [(0, LAST), (u16::MAX, 0), (u16::MAX - 1, 0)] {
+            let mut server = server_for(&without_cookies(), message_seq, record_seq);
+            let mut out = [0; 2048];
+            while let Some(datagram) = server.poll_transmit(START, &mut out) {
+                assert_eq!(datagram[0], 21, "at most an alert: {datagram:x?}");
+            }
+            assert!(server.is_closed(), "message_seq {message_seq}, record {record_seq}");
+            let mut datagram = first_hello(&setup());
+            let mut rng = Prng::new(1);
+            let told = server.handle_datagram(START, &mut rng, &mut datagram).next_data();
+            assert_eq!(told, Err(Error::SequenceExhausted));
+        }
+    });
+}
+
+/// HelloVerifyRequest number `seq` of some server.
+fn verify_request(seq: u8, version: [u8; 2], cookie: &[u8], more: &[u8]) -> Vec<u8> {
+    let body = [&version[..], &[cookie.len() as u8], cookie, more].concat();
+    let [_, _, hi, lo] = (body.len() as u32).to_be_bytes();
+    let message = [&[3, 0, hi, lo, 0, seq, 0, 0, 0, 0, hi, lo][..], &body].concat();
+    let [hi, lo] = (message.len() as u16).to_be_bytes();
+    [&[22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, seq, hi, lo][..], &message].concat()
+}
+
+/// What the client sends next after `datagram` has arrived.
+fn next_hello(client: &mut Connection, mut datagram: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
+    let mut out = [0; 2048];
+    let mut rng = Prng::new(1);
+    assert!(client.handle_datagram(START, &mut rng, &mut datagram).next_data()?.is_none());
+    Ok(client.poll_transmit(START, &mut out).map(|datagram| datagram.to_vec()))
+}
+
+#[test]
+fn a_client_returns_cookies_of_every_length_and_changes_nothing_else() {
+    World::unchecked().run(|| {
+        for len in [0, 1, 32, 255] {
+            for version in [[0xfe, 0xff], [0xfe, 0xfd]] {
+                let setup = setup();
+                let mut client =
+                    Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+                let mut out = [0; 2048];
+                let hello = client.poll_transmit(START, &mut out).unwrap().to_vec();
+                let request = verify_request(0, version, &vec![7; len], &[]);
+                let again = next_hello(&mut client, request.clone()).unwrap().unwrap();
+                assert_eq!(again, with_cookie(&hello, &request), "{len} bytes, {version:x?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_client_answers_a_few_requests_and_no_endless_number() {
+    World::unchecked().run(|| {
+        let setup = setup();
+        let mut client = Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+        let mut out = [0; 2048];
+        let _hello = client.poll_transmit(START, &mut out).unwrap();
+        for seq in 0..4 {
+            let request = verify_request(seq, [0xfe, 0xff], &[seq; 20], &[]);
+            let hello = next_hello(&mut client, request.clone()).unwrap().unwrap();
+            assert_eq!(hello[COOKIE_LEN_AT + 1..][..20], [seq; 20], "the newest cookie");
+            assert_eq!(next_hello(&mut client, request), Ok(None), "once each");
+        }
+        let request = verify_request(4, [0xfe, 0xff], &[4; 20], &[]);
+        let error = Error::Misbehaved(PeerMisbehaved::TooManyHelloVerifyRequests);
+        assert_eq!(next_hello(&mut client, request), Err(error));
+    });
+}
+
+#[test]
+fn a_request_with_bytes_left_over_or_missing_is_malformed() {
+    World::unchecked().run(|| {
+        for (request, error) in [
+            (verify_request(0, [0xfe, 0xff], &[7; 20], &[0]), DecodeError::Trailing),
+            (verify_request(0, [0xfe, 0xff], &[], &[])[..27].to_vec(), DecodeError::Truncated),
+        ] {
+            let mut request = request;
+            let len = request.len();
+            request[12] = (len - 13) as u8;
+            request[16] = (len - 25) as u8;
+            request[24] = (len - 25) as u8;
+            let setup = setup();
+            let mut client = Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+            assert_eq!(next_hello(&mut client, request), Err(Error::Decode(error)));
+        }
     });
 }

@@ -117,6 +117,10 @@ impl Cx<'_> {
     ) -> Result<(), Error> {
         let body: Vec<u8> = encode_to_vec(body).map_err(|_| Error::Internal("message too long"))?;
         let seq = self.outbox.next_seq();
+        // The count does not wrap: the last number is never given out.
+        if seq == u16::MAX {
+            return Err(Error::SequenceExhausted);
+        }
         sent(&Message { typ, seq, body: &body });
         self.outbox.push_message(self.records.write_epoch(), typ, body);
         self.trace.note(TraceEvent::MessageQueued { typ, seq });
