@@ -20,6 +20,16 @@ use crate::{
 
 /// Smallest MTU that is accepted, in bytes of UDP payload.
 pub const MIN_MTU: usize = 228;
+/// Shortest time the core can wait: the resolution of [`crate::Instant`].
+const TICK: Duration = Duration::from_micros(1);
+/// A limit below this, in bytes, does not even let the hellos of this library through.
+const MIN_HANDSHAKE_MESSAGE: usize = 128;
+/// Each message ahead and each missing range takes some memory and time whatever it holds; no peer needs so many.
+const MAX_MESSAGE_WINDOW: u16 = 64;
+const MAX_HOLES: usize = 1024;
+/// More than the longest ClientHello that is of any use.
+const MAX_HELLO_BYTES: usize = 128 << 10;
+const MAX_HELLO_SLOTS: usize = 4096;
 
 /// Bounds and timers. Every field has a default that suits the Internet; see each.
 #[derive(Clone, Debug)]
@@ -27,7 +37,7 @@ pub const MIN_MTU: usize = 228;
 pub struct Limits {
     /// Largest datagram sent in the handshake, in bytes of UDP payload. Default 1,232 (IPv6 minimum), at least [`MIN_MTU`].
     pub mtu: usize,
-    /// First retransmission timeout. Default 1 s (RFC 6347 §4.2.4.1); RFC 7925 §11 advises 9 s for constrained networks.
+    /// First retransmission timeout, at least 1 µs. Default 1 s (RFC 6347 §4.2.4.1); RFC 7925 §11 advises 9 s for constrained networks.
     pub initial_rto: Duration,
     /// Ceiling of the doubling timeout. Default 60 s.
     pub max_rto: Duration,
@@ -40,13 +50,13 @@ pub struct Limits {
     pub last_flight_kept: Duration,
     /// Anti-replay window in records, a multiple of 64 from 64 to 1,024. Default 64.
     pub replay_window: u16,
-    /// Bytes of handshake messages held for reassembly. Default 16 KiB.
+    /// Bytes of handshake messages held for reassembly, at least `max_handshake_message`. Default 16 KiB.
     pub inbox_bytes: usize,
-    /// Longest handshake message accepted, in bytes. Default 16 KiB.
+    /// Longest handshake message accepted, in bytes, at least 128. Default 16 KiB.
     pub max_handshake_message: usize,
-    /// How many handshake messages ahead are kept. Default 7.
+    /// How many handshake messages are kept, from the next one on; 1 to 64. Default 7.
     pub message_window: u16,
-    /// Missing ranges tracked per handshake message. Default 32.
+    /// Missing ranges tracked per handshake message, 1 to 1,024. Default 32.
     pub holes: usize,
     /// Longest PSK identity a server accepts, in bytes. Default 512.
     pub max_psk_identity: usize,
@@ -87,19 +97,20 @@ impl Default for Limits {
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
         let window_ok = (64..=1024).contains(&self.replay_window) && self.replay_window & 63 == 0;
-        let timers_ok = !self.initial_rto.is_zero()
-            && self.max_rto >= self.initial_rto
-            && !self.handshake_timeout.is_zero()
-            && self.message_window > 0
-            && self.holes > 0;
+        let timers_ok =
+            self.initial_rto >= TICK && self.max_rto >= self.initial_rto && self.handshake_timeout >= TICK;
+        let reassembly_ok = self.max_handshake_message >= MIN_HANDSHAKE_MESSAGE
+            && self.inbox_bytes >= self.max_handshake_message
+            && (1..=MAX_MESSAGE_WINDOW).contains(&self.message_window)
+            && (1..=MAX_HOLES).contains(&self.holes);
         if self.mtu < MIN_MTU {
             Err(ConfigError::MtuTooSmall)
         } else if !window_ok {
             Err(ConfigError::ReplayWindow)
         } else if !timers_ok {
             Err(ConfigError::Timeout)
-        } else if self.inbox_bytes < self.max_handshake_message {
-            Err(ConfigError::InboxTooSmall)
+        } else if !reassembly_ok {
+            Err(ConfigError::Reassembly)
         } else {
             Ok(())
         }
@@ -115,10 +126,10 @@ pub struct ListenerLimits {
     pub cookies: bool,
     /// How often the cookie secret changes; a cookie is valid for one to two periods. Default 60 s.
     pub cookie_rotation: Duration,
-    /// Fragmented ClientHellos reassembled at the same time, in memory allocated with the listener. Default 64; 0 switches
-    /// it off. The oldest gives way.
+    /// Fragmented ClientHellos reassembled at the same time, in memory allocated with the listener, at most 4,096.
+    /// Default 64; 0 switches it off. The oldest gives way.
     pub hello_slots: usize,
-    /// Longest fragmented ClientHello, in bytes. Default 4 KiB.
+    /// Longest fragmented ClientHello, in bytes, at most 128 KiB. Default 4 KiB.
     pub hello_bytes: usize,
 }
 
@@ -480,7 +491,7 @@ impl ConfigBuilder<ServerPsk> {
         if settings.provider.hash(HashAlgorithm::Sha256).is_none() {
             return Err(ConfigError::CookieSecret);
         }
-        if listener.hello_slots > 4096 {
+        if listener.hello_slots > MAX_HELLO_SLOTS || listener.hello_bytes > MAX_HELLO_BYTES {
             return Err(ConfigError::PoolLimit);
         }
         if listener.cookie_rotation.is_zero() {

@@ -112,7 +112,7 @@ struct Alerts {
     /// The fatal alert sent, and how often it was sent again.
     fatal: Option<AlertDescription>,
     repeats: u8,
-    /// Warning alerts and requests for renegotiation received.
+    /// Warning alerts and requests for renegotiation since the handshake completed or data last came.
     warnings: u8,
 }
 
@@ -188,6 +188,7 @@ impl Connection {
     }
 
     /// The next event, oldest first.
+    #[must_use = "an event that is not looked at is lost"]
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if self.events.is_empty() {
@@ -297,7 +298,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection with a fatal alert, which is ready to be polled. Without effect once it is over.
+    /// Ends the connection with `alert`, which is ready to be polled: a fatal one unless it is always a warning, such as
+    /// `user_canceled`. Without effect once it is over.
     pub fn abort(&mut self, alert: AlertDescription) {
         if !self.is_closed() {
             self.fail(Error::Aborted(alert));
@@ -351,6 +353,12 @@ impl Connection {
             let Some(handshake) = &mut self.handshake else { break };
             let Handshake { inbox, sending, .. } = &mut **handshake;
             let Some((message, epoch)) = inbox.front() else { break };
+            if epoch != self.state.next_epoch() {
+                // It came early, in the clear, and must come under the keys the handshake has reached since.
+                inbox.clear();
+                self.discard(Discard::UnexpectedContent, None);
+                break;
+            }
             let (typ, seq) = (message.typ, message.seq);
             self.trace.note(TraceEvent::MessageProcessed { typ, seq, epoch });
             let read_epoch = self.records.read_epoch();
@@ -417,6 +425,8 @@ impl Connection {
     fn on_established(&mut self) {
         self.events.push_back(Event::Connected);
         self.trace.note(TraceEvent::Established);
+        // Until now anybody could forge them.
+        self.alerts.warnings = 0;
         let Some(handshake) = &mut self.handshake else { return };
         let sending = &mut handshake.sending;
         sending.timers.disarm(Timer::Handshake);

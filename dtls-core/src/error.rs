@@ -112,7 +112,7 @@ rules! {
         AckOfHigherEpoch => "an ACK names a record of a higher epoch than its own",
         MalformedAck => "an ACK is not a list of record numbers",
         BadFinished => "the Finished message does not match the handshake",
-        SecondHelloVerifyRequest => "more HelloVerifyRequests than a client answers",
+        TooManyHelloVerifyRequests => "more HelloVerifyRequests than a client answers",
         PskIdentityTooLong => "the PSK identity is longer than the configured limit",
         TooManyWarnings => "too many warning alerts",
     }
@@ -154,7 +154,8 @@ pub enum Error {
     Crypto,
     /// The application ended the connection with this alert.
     Aborted(AlertDescription),
-    /// A record number space is used up; a new connection is needed (RFC 6347 §4.1).
+    /// The record numbers of an epoch, or the message_seq of the handshake, are used up; a new connection is needed
+    /// (RFC 6347 §4.1).
     SequenceExhausted,
     /// So many forged records came in under one key that it must not be used any more (RFC 9147 §4.5.3).
     IntegrityLimit,
@@ -185,7 +186,7 @@ impl PeerMisbehaved {
     pub const fn alert(self) -> AlertDescription {
         use AlertDescription as A;
         match self {
-            Self::UnexpectedMessage | Self::SecondHelloVerifyRequest | Self::TooManyWarnings => {
+            Self::UnexpectedMessage | Self::TooManyHelloVerifyRequests | Self::TooManyWarnings => {
                 A::UnexpectedMessage
             }
             Self::PskIdentityTooLong => A::DecodeError,
@@ -247,7 +248,9 @@ impl fmt::Display for Error {
             Self::Rng => f.write_str("the random source failed"),
             Self::Crypto => f.write_str("a cryptographic operation failed"),
             Self::Aborted(alert) => write!(f, "the application ended the connection with {alert}"),
-            Self::SequenceExhausted => f.write_str("the record numbers of this connection are used up"),
+            Self::SequenceExhausted => {
+                f.write_str("the record or message numbers of this connection are used up")
+            }
             Self::IntegrityLimit => f.write_str("too many forged records came in under one key"),
             Self::Internal(what) => write!(f, "internal error: {what}"),
         }
@@ -358,10 +361,10 @@ rules! {
         UnsupportedGroup => "the provider has no implementation of a configured group",
         MtuTooSmall => "the MTU is below 228 bytes",
         ReplayWindow => "the replay window is not a multiple of 64 between 64 and 1024",
-        InboxTooSmall => "the reassembly limit is smaller than one handshake message",
-        Timeout => "a timeout or retransmission limit is zero or out of order",
+        Reassembly => "a reassembly limit is too small or too large, or holds less than one handshake message",
+        Timeout => "a timeout or a period is zero or out of order",
         CookieSecret => "the provider lacks SHA-256, which cookies need",
-        PoolLimit => "the ClientHello pool has more than 4,096 slots",
+        PoolLimit => "the ClientHello pool has more than 4,096 slots, or slots of more than 128 KiB",
     }
 }
 

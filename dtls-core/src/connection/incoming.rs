@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Warning alerts and requests for renegotiation that are put up with.
+/// Warning alerts and requests for renegotiation that are put up with in the handshake, and then between records of data.
 const MAX_WARNINGS: u8 = 16;
 /// How often a fatal alert is sent again to a peer that does not take it (RFC 6347 §4.2.7).
 const MAX_ALERT_REPEATS: u8 = 3;
@@ -143,6 +143,7 @@ impl Connection {
             self.discard(reason, Some(number));
             return None;
         }
+        self.alerts.warnings = 0;
         self.stats.data_received = self.stats.data_received.saturating_add(1);
         self.trace.note(TraceEvent::Delivered { number });
         Some(ApplicationData { bytes: body, epoch: number.epoch(), newest })

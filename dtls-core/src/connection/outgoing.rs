@@ -22,6 +22,7 @@ const EXPIRIES_PER_STEP: u8 = 2;
 impl Connection {
     /// Writes the next datagram to the front of `out` and returns it, or `None` if there is nothing to send now. `out` should
     /// have at least [`mtu`](Self::mtu) bytes; a shorter one gets shorter datagrams.
+    #[must_use = "a datagram that is not sent counts as sent, as if the network had lost it"]
     pub fn poll_transmit<'o>(&mut self, now: Instant, out: &'o mut [u8]) -> Option<&'o mut [u8]> {
         let limit = out.len().min(self.mtu).min(self.allowance.left());
         let out = out.get_mut(..limit)?;

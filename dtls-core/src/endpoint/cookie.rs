@@ -35,7 +35,7 @@ pub const COOKIE_SECRET_LEN: usize = 32;
 const FORMAT: u8 = 1;
 const MAC_LEN: usize = 16;
 
-/// The current secret and the one before it, which stays valid for one more period.
+/// The current secret and the one before it. A secret makes cookies for one period and accepts them for two.
 #[cfg_attr(feature = "__model", derive(Clone))]
 pub(crate) struct CookieSecrets {
     hash: &'static dyn Hash,
@@ -62,22 +62,19 @@ impl CookieSecrets {
         self.previous = self.current.replace(fresh);
     }
 
-    /// Makes the first secret, or a new one when the current one is a period old; forgets the previous one when it is two.
+    /// Makes the first secret, or a new one when the current one is a period old; forgets those that are two periods old.
     ///
     /// # Errors
     /// [`Error::Rng`] if the random source failed.
     pub(crate) fn rotate(&mut self, now: Instant, rng: &mut dyn Rng) -> Result<(), Error> {
-        let current = self.current.as_ref().map(|k| (k.id, now.since(k.since)));
-        if current.is_some_and(|(_, age)| age < self.rotation) {
-            return Ok(());
+        if self.current.as_ref().is_none_or(|k| now.since(k.since) >= self.rotation) {
+            let mut secret = zeroize::Zeroizing::new([0; COOKIE_SECRET_LEN]);
+            rng.try_fill(&mut *secret)?;
+            let id = self.current.as_ref().map_or(0, |k| k.id.wrapping_add(1));
+            self.set(id, &secret, now);
         }
-        let mut secret = zeroize::Zeroizing::new([0; COOKIE_SECRET_LEN]);
-        rng.try_fill(&mut *secret)?;
-        let id = current.map_or(0, |(id, _)| id.wrapping_add(1));
-        self.set(id, &secret, now);
-        if current.is_some_and(|(_, age)| age >= self.rotation.saturating_mul(2)) {
-            self.previous = None;
-        }
+        let accepted = self.rotation.saturating_mul(2);
+        self.previous = self.previous.take().filter(|k| now.since(k.since) < accepted);
         Ok(())
     }
 

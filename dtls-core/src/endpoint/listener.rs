@@ -46,6 +46,7 @@ pub struct Listener {
 }
 
 /// What to do with a datagram from an address without a connection.
+#[must_use = "a reply has to be sent and an accepted hello answered by a connection"]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Verdict<'o> {
@@ -94,7 +95,7 @@ impl Listener {
     }
 
     /// Uses `secret` for cookies from `now` on, so that several servers accept each other's. The secret before it stays valid
-    /// for one more rotation period. Setting secrets at least once per period replaces the listener's own.
+    /// until it is two rotation periods old. Setting secrets at least once per period replaces the listener's own.
     pub fn set_cookie_secret(&mut self, now: Instant, id: u8, secret: &[u8; COOKIE_SECRET_LEN]) {
         self.secrets.set(id, secret, now);
     }

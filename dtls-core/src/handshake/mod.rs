@@ -147,8 +147,7 @@ impl Cx<'_> {
         sent: impl FnOnce(&Message<'_>),
     ) -> Result<(), Error> {
         let body: Vec<u8> = encode_to_vec(body).map_err(|_| Error::Internal("message too long"))?;
-        self.push_encoded(typ, body, sent);
-        Ok(())
+        self.push_encoded(typ, body, sent)
     }
 
     /// As [`Self::push`], for a message that is encoded already.
@@ -157,11 +156,16 @@ impl Cx<'_> {
         typ: HandshakeType,
         body: Vec<u8>,
         sent: impl FnOnce(&Message<'_>),
-    ) {
+    ) -> Result<(), Error> {
         let seq = self.outbox.next_seq();
+        // The count does not wrap: the last number is never given out.
+        if seq == u16::MAX {
+            return Err(Error::SequenceExhausted);
+        }
         sent(&Message { typ, seq, body: &body });
         self.outbox.push_message(self.records.write_epoch(), typ, body);
         self.trace.note(TraceEvent::MessageQueued { typ, seq });
+        Ok(())
     }
 
     /// Adds a ChangeCipherSpec to the flight.

@@ -68,8 +68,8 @@ impl Keys13 {
     }
 
     /// Sends a message in the current epoch and takes it into the transcript.
-    pub(crate) fn send(&mut self, typ: HandshakeType, body: &[u8], cx: &mut Cx<'_>) {
-        cx.push_encoded(typ, body.to_vec(), |message| self.transcript.add(message));
+    pub(crate) fn send(&mut self, typ: HandshakeType, body: &[u8], cx: &mut Cx<'_>) -> Result<(), Error> {
+        cx.push_encoded(typ, body.to_vec(), |message| self.transcript.add(message))
     }
 
     /// Epoch 2 in both directions.
@@ -113,8 +113,7 @@ impl Keys13 {
         let hash = settings.hash(self.agreed.suite.hash)?;
         let (_, own) = self.by_direction(&self.stage.client, &self.stage.server);
         let data = own.verify_data(hash, &self.transcript.current());
-        self.send(HandshakeType::FINISHED, data.as_bytes(), cx);
-        Ok(())
+        self.send(HandshakeType::FINISHED, data.as_bytes(), cx)
     }
 
     /// Checks the peer's Finished and takes it into the transcript.

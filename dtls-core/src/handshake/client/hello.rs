@@ -107,7 +107,7 @@ impl ExpectServerHello {
             return Err(unexpected());
         }
         if self.verify_requests >= MAX_VERIFY_REQUESTS {
-            return Err(PeerMisbehaved::SecondHelloVerifyRequest.into());
+            return Err(PeerMisbehaved::TooManyHelloVerifyRequests.into());
         }
         self.verify_requests = self.verify_requests.saturating_add(1);
         self.offer.legacy_cookie = request.cookie.to_vec();
@@ -250,7 +250,6 @@ impl ExpectServerHello {
         cx.push_encoded(HandshakeType::CLIENT_HELLO, body, |message| match retry {
             Some(retry) => retry.transcript.add(message),
             None => *hello = Some(FirstHello::new(message)),
-        });
-        Ok(())
+        })
     }
 }

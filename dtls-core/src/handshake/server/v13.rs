@@ -163,7 +163,7 @@ impl Request<'_> {
         let random = *self.hello.random;
         let mut keys = Keys13::new(settings, Role::Server, agreed, (stage, transcript), random);
         keys.install_handshake(settings, cx)?;
-        keys.send(HandshakeType::ENCRYPTED_EXTENSIONS, &[0, 0], cx);
+        keys.send(HandshakeType::ENCRYPTED_EXTENSIONS, &[0, 0], cx)?;
         keys.send_finished(settings, cx)?;
         let traffic = keys.traffic(settings)?;
         keys.install_write(settings, &traffic, cx)?;

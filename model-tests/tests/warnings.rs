@@ -1,0 +1,74 @@
+//! Warning alerts and requests for renegotiation: put up with in small numbers, and never added up over a connection's life.
+
+use dtls_core::{CloseReason, ContentType, Error, PeerMisbehaved};
+use ideal_crypto::PROVIDER;
+use model_tests::{
+    Recipe, Script, Side,
+    schedule::{Forgery, Step},
+};
+
+/// A warning, user_canceled.
+const WARNING: [u8; 2] = [1, 90];
+/// So many are put up with.
+const BOUND: usize = 16;
+
+fn forge(script: &mut Script, to: Side) {
+    let body = WARNING.to_vec();
+    script.apply(&Step::Forge(Forgery { to, content_type: 21, epoch: 0, sequence: 1 << 20, body }));
+}
+
+/// The peer of `to` sends a protected warning.
+fn warn(script: &mut Script, to: Side) {
+    let record = script.ends.forge(to.peer(), 1, ContentType::ALERT, &WARNING).unwrap();
+    let _told = script.ends.deliver(to, &record);
+}
+
+fn closed(script: &Script, side: Side) -> Option<CloseReason> {
+    script.ends.end(side).and_then(model_tests::End::closed)
+}
+
+fn connected() -> Script {
+    let mut script = Script::new(&Recipe::new(PROVIDER).setup());
+    script.finish(100);
+    assert!(script.ends.connected());
+    script
+}
+
+#[test]
+fn one_more_than_is_put_up_with_ends_the_connection() {
+    for to in Side::BOTH {
+        let mut script = connected();
+        (0..BOUND).for_each(|_| warn(&mut script, to));
+        assert_eq!(closed(&script, to), None);
+        warn(&mut script, to);
+        let why = Error::Misbehaved(PeerMisbehaved::TooManyWarnings);
+        assert_eq!(closed(&script, to), Some(CloseReason::Failed(why)));
+    }
+}
+
+#[test]
+fn data_in_between_starts_the_count_anew() {
+    for to in Side::BOTH {
+        let mut script = connected();
+        for _ in 0..5 {
+            (0..BOUND).for_each(|_| warn(&mut script, to));
+            script.apply(&Step::Send(to.peer(), 9));
+            while !script.mailbox.live().is_empty() {
+                script.apply(&Step::Deliver(0));
+            }
+        }
+        assert_eq!(closed(&script, to), None);
+        assert_eq!(script.ends.end(to).unwrap().delivered().len(), 5);
+    }
+}
+
+/// What anybody could forge before there were keys is no burden for the connection that comes of it.
+#[test]
+fn forged_warnings_in_the_handshake_are_forgotten_with_it() {
+    let mut script = Script::new(&Recipe::new(PROVIDER).setup());
+    (0..BOUND).for_each(|_| forge(&mut script, Side::Client));
+    script.finish(100);
+    assert!(script.ends.connected());
+    warn(&mut script, Side::Client);
+    assert_eq!(closed(&script, Side::Client), None);
+}
