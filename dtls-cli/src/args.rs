@@ -1,11 +1,16 @@
 //! The arguments of the command.
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments are the help text; IPv6 has brackets")]
 
-use core::net::SocketAddr;
+use core::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser, value_parser};
 use dtls_core::MIN_MTU;
+
+use crate::coap::args::CoapArgs;
 
 /// DTLS over UDP: client, server and demonstration.
 #[derive(Parser)]
@@ -53,9 +58,10 @@ pub(crate) struct Common {
 
 #[derive(Args)]
 pub(crate) struct ServerArgs {
-    /// Address and port to listen on, such as 127.0.0.1:4433 or [::]:4433; port 0 takes a free one.
+    /// Address and port to listen on, such as 127.0.0.1:4433 or [::]:4433; port 0 takes a free one. With --app coap the port
+    /// can be left out: it is 5684 then.
     #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Listen,
     #[command(flatten)]
     pub(crate) common: Common,
     /// What to do with application data.
@@ -71,12 +77,35 @@ pub(crate) struct ServerArgs {
 pub(crate) enum App {
     /// Send it back.
     Echo,
+    /// Answer CoAP requests (RFC 7252, RFC 7641): GET /.well-known/core lists what is there.
+    Coap,
+}
+
+/// An address to listen on, perhaps without a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Listen {
+    pub(crate) ip: IpAddr,
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Self { ip: address.ip(), port: Some(address.port()) });
+        }
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        let ip = bare.parse().map_err(|_| "not an address and port, such as 127.0.0.1:4433 or [::]:4433")?;
+        Ok(Self { ip, port: None })
+    }
 }
 
 #[derive(Args)]
 pub(crate) struct ClientArgs {
-    /// Server, such as example.org:4433, 127.0.0.1:4433 or [::1]:4433.
-    #[arg(value_name = "HOST:PORT")]
+    /// Server, such as example.org:4433, 127.0.0.1:4433 or [::1]:4433; or a CoAP resource, such as
+    /// coaps://example.org/example_data.
+    #[arg(value_name = "HOST:PORT|coaps://HOST[:PORT]/PATH")]
     pub(crate) server: String,
     #[command(flatten)]
     pub(crate) common: Common,
@@ -89,6 +118,8 @@ pub(crate) struct ClientArgs {
     /// After the last datagram was sent, wait for replies until as many have come, or none came for this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = value_parser!(u32).range(0..=86_400))]
     pub(crate) wait: u32,
+    #[command(flatten)]
+    pub(crate) coap: CoapArgs,
 }
 
 const RETRY_LIMITS: &str = "A flight is retransmitted after 1, 2, 4, 8, 10, 10, ... virtual seconds; the handshake has \

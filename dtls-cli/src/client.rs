@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use dtls_core::{AlertDescription, Arc, HandshakeType};
+use dtls_core::{AlertDescription, Arc, ClientConfig, HandshakeType};
 use dtls_udp::{Client, Error};
 
 use crate::{
@@ -19,9 +19,22 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Connects, sends, prints replies, closes.
 pub(crate) fn run(args: &ClientArgs) -> Result<(), Failure> {
+    args.coap.refuse()?;
     let trace = Trace::new(args.common.trace);
     let config = config::client(args, &trace)?;
-    let server = &args.server;
+    let mut client = connect(args, &args.server, config, &trace)?;
+    let done = converse(args, &mut client);
+    client.close();
+    done
+}
+
+/// A client that is connected to `server`, given as `HOST:PORT`.
+pub(crate) fn connect(
+    args: &ClientArgs,
+    server: &str,
+    config: Arc<ClientConfig>,
+    trace: &Arc<Trace>,
+) -> Result<Client, Failure> {
     let mut client = Client::start(server, config).map_err(|error| match error {
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidInput => Failure::usage(format!(
             "'{server}' is not HOST:PORT, such as example.org:4433, 127.0.0.1:4433 or [::1]:4433"
@@ -30,11 +43,9 @@ pub(crate) fn run(args: &ClientArgs) -> Result<(), Failure> {
         error => Failure::network(error.to_string()),
     })?;
     trace.turn_to(client.peer_addr());
-    client.handshake().map_err(|error| explain(&error, &client, &trace, args.timeout))?;
+    client.handshake().map_err(|error| explain(&error, &client, trace, args.timeout))?;
     note(format_args!("connected to {}: {}", client.peer_addr(), describe(client.connection())));
-    let done = converse(args, &mut client);
-    client.close();
-    done
+    Ok(client)
 }
 
 /// One sentence for a handshake that failed.
@@ -139,7 +150,8 @@ fn send(client: &mut Client, line: &[u8], number: u64) -> Result<(), Failure> {
     client.send(line).map_err(|error| lost(client, &error))
 }
 
-fn lost(client: &Client, error: &Error) -> Failure {
+/// The failure of an established connection.
+pub(crate) fn lost(client: &Client, error: &Error) -> Failure {
     Failure::network(format!("the connection to {} is lost: {error}", client.peer_addr()))
 }
 

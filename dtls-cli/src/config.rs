@@ -8,7 +8,8 @@ use dtls_core::{
 
 use crate::{
     Failure,
-    args::{ClientArgs, Common, ServerArgs},
+    args::{App, ClientArgs, Common, ServerArgs},
+    coap,
     keylog::KeyLogFile,
     keys,
     trace::Trace,
@@ -20,7 +21,11 @@ pub(crate) fn server(args: &ServerArgs, trace: &Arc<Trace>) -> Result<Arc<Server
     let mut listener = ListenerLimits::default();
     listener.cookies = !args.no_cookie;
     let limits = limits(&args.common);
-    with_common(ServerConfig::builder(dtls_crypto::PROVIDER), &args.common, limits, trace)?
+    let mut builder = ServerConfig::builder(dtls_crypto::PROVIDER);
+    if args.app == App::Coap {
+        builder = builder.coap_suites();
+    }
+    with_common(builder, &args.common, limits, trace)?
         .psk_table(keys.iter().map(|key| (key.identity.as_bytes(), &key.secret[..])))
         .listener(listener)
         .build()
@@ -35,7 +40,11 @@ pub(crate) fn client(args: &ClientArgs, trace: &Arc<Trace>) -> Result<Arc<Client
     };
     let mut limits = limits(&args.common);
     limits.handshake_timeout = Duration::from_secs(args.timeout.into());
-    with_common(ClientConfig::builder(dtls_crypto::PROVIDER), &args.common, limits, trace)?
+    let mut builder = ClientConfig::builder(dtls_crypto::PROVIDER);
+    if coap::is_uri(&args.server) {
+        builder = builder.coap_suites();
+    }
+    with_common(builder, &args.common, limits, trace)?
         .psk(key.identity.as_bytes(), &key.secret)
         .build()
         .map_err(|error| Failure::usage(error.to_string()))

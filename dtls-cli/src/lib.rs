@@ -7,6 +7,7 @@
 
 mod args;
 mod client;
+mod coap;
 mod config;
 pub mod demo;
 mod failure;
@@ -28,6 +29,7 @@ use args::{Cli, Command};
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Server(args) => server::run(&args),
+        Command::Client(args) if coap::is_uri(&args.server) => coap::client::run(&args),
         Command::Client(args) => client::run(&args),
         Command::Demo(args) => demo::run(&args, &mut io::stdout().lock()),
     };
