@@ -42,7 +42,8 @@ pub(crate) struct Common {
     /// File with one ID=HEX or ID=text:TEXT a line; # starts a comment line.
     #[arg(long, value_name = "FILE")]
     pub(crate) psk_file: Option<PathBuf>,
-    /// Cipher suites by IANA name, most preferred first, comma separated [default: all with 16-byte tags].
+    /// Cipher suites by IANA name, most preferred first, comma separated [default: all with 16-byte tags, and in DTLS
+    /// 1.2 for CoAP also those with 8].
     #[arg(long, value_name = "NAMES")]
     pub(crate) suites: Option<String>,
     /// Largest datagram of the handshake, in bytes of UDP payload.

@@ -17,7 +17,7 @@ pub(crate) struct CoapArgs {
     /// Text to send to the resource, for put and post.
     #[arg(long, value_name = "TEXT")]
     pub(crate) payload: Option<String>,
-    /// Print the resource now and whenever it changes, until it was printed COUNT times, such as 3, or for SECONDS, such as 60s.
+    /// Print the resource now and whenever it changes: so many times, such as 3, or for so many seconds, such as 60s.
     #[arg(long, value_name = "COUNT|SECONDSs")]
     pub(crate) observe: Option<Until>,
 }
