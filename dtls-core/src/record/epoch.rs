@@ -73,7 +73,7 @@ impl ReadEpoch {
     }
 
     /// Opens a record with a unified header: authentication first, then replay check and marking (RFC 9147 §4.5.1).
-    pub(super) fn open_unified<'d>(
+    pub(crate) fn open_unified<'d>(
         &mut self,
         header: &mut [u8],
         body: &'d mut [u8],

@@ -14,6 +14,8 @@ const RESERVED12: [&str; 5] =
     ["client finished", "server finished", "master secret", "extended master secret", "key expansion"];
 /// Longest label of DTLS 1.3: 255 bytes less the prefix (RFC 8446 §7.1).
 const MAX_LABEL13: usize = 249;
+/// Most digests HKDF gives (RFC 5869 §2.3).
+const MAX_BLOCKS13: usize = 255;
 /// Most bytes one export may ask for; far beyond any use.
 const MAX_OUTPUT: usize = 1 << 14;
 
@@ -54,6 +56,9 @@ impl Exporter {
             Self::V13 { secret, hash } => {
                 if label.len() > MAX_LABEL13 {
                     return Err(ApiMisuse::LabelTooLong);
+                }
+                if out.len() > hash.digest_len().saturating_mul(MAX_BLOCKS13) {
+                    return Err(ApiMisuse::OutputTooLong);
                 }
                 export(find(hash)?, secret, label.as_bytes(), context.unwrap_or_default(), out);
             }

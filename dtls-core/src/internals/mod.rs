@@ -3,23 +3,32 @@
 //! Thin wrappers: each calls the code a connection runs, so whatever holds here holds there. Exists only with the feature
 //! `__internals`, is unsafe for production, and promises no stability.
 
+mod v13;
+
 use alloc::{vec, vec::Vec};
+
+pub use v13::{
+    ClientOffer, Early, HandshakeSecrets, OfferedPsk, PskOrigin, Reader13, ServerChoice, TrafficSecret,
+    Transcript13, UnifiedRecord, expand_label, expand_label_with_prefix, extract, offered_keys, parse_ack,
+};
 
 use crate::{
     crypto::{AeadAlgorithm, CryptoError, Digest, Hash, HashAlgorithm, Provider},
-    error::{DecodeError, Discard},
+    error::{ApiMisuse, DecodeError, Discard},
     flow::inbox::{Inbox, InboxLimits},
-    handshake::suites::{KeyExchange12, Suite12},
+    handshake::suites::{KeyExchange12, Suite12, Suite13},
     record::{
         number::RecordNumber,
         protect::{Form, Protection},
     },
     schedule::{
+        exporter,
         transcript::{self, Framing},
         v12::{self, MasterSecret, Randoms, Role},
     },
     wire::{
         enums::{CipherSuite, ContentType, HandshakeType, ProtocolVersion},
+        extensions::parse_encrypted_extensions,
         handshake, hello,
         kx12::{EcdhePskIdentity, EcdhePskParams, PskHint, PskIdentity, parse_server_hello_done},
         record::{self, RawRecord, RecordHeader},
@@ -190,6 +199,11 @@ impl SuiteParts {
         Some(Self { ecdhe: suite.kx == KeyExchange12::EcdhePsk, aead: suite.aead, hash: suite.hash })
     }
 
+    /// The parts of a DTLS 1.3 suite this library implements.
+    pub fn find13(suite: CipherSuite) -> Option<(AeadAlgorithm, HashAlgorithm)> {
+        Suite13::find(suite).map(|suite| (suite.aead, suite.hash))
+    }
+
     /// The PSK identity in the body of a ClientKeyExchange.
     ///
     /// # Errors
@@ -292,6 +306,12 @@ impl Keys {
         v12::verify_data(&self.master.prf(self.hash), role, transcript)
     }
 
+    /// What a connection with this master secret keeps to export keys.
+    pub fn exporter(&self) -> Exporter {
+        let hash = self.hash.algorithm();
+        Exporter(exporter::Exporter::V12 { master: self.master.clone(), randoms: self.randoms.clone(), hash })
+    }
+
     /// The protection of the records that client and server write, in this order.
     ///
     /// # Errors
@@ -309,6 +329,26 @@ impl Keys {
 impl core::fmt::Debug for Keys {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Keys")
+    }
+}
+
+/// Exports keying material as an established connection does.
+#[derive(Clone, Debug)]
+pub struct Exporter(exporter::Exporter);
+
+impl Exporter {
+    /// Fills `out` for `label` and an optional `context` (RFC 5705, RFC 8446 §7.5).
+    ///
+    /// # Errors
+    /// [`ApiMisuse`] as of [`crate::Connection::export`].
+    pub fn export(
+        &self,
+        provider: &Provider,
+        label: &str,
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), ApiMisuse> {
+        self.0.export(provider, label, context, out)
     }
 }
 
@@ -340,15 +380,24 @@ impl RecordKeys {
         number: RecordNumber,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
-        let overhead = self.0.overhead(FORM);
-        let mut out = vec![0; overhead.total().saturating_add(plaintext.len())];
-        let end = overhead.head.saturating_add(plaintext.len());
-        out.get_mut(overhead.head..end).ok_or(CryptoError)?.copy_from_slice(plaintext);
-        let len =
-            self.0.seal(&RecordHeader { typ: content, version, number }, FORM, &mut out, plaintext.len())?;
-        out.truncate(len);
-        Ok(out)
+        seal(&self.0, &RecordHeader { typ: content, version, number }, FORM, plaintext)
     }
+}
+
+/// The whole record as a connection seals it.
+fn seal(
+    protection: &Protection,
+    header: &RecordHeader,
+    form: Form,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let mut out = vec![0; protection.record_len(form, plaintext.len())];
+    let start = protection.overhead(form).head;
+    let end = start.saturating_add(plaintext.len());
+    out.get_mut(start..end).ok_or(CryptoError)?.copy_from_slice(plaintext);
+    let len = protection.seal(header, form, &mut out, plaintext.len())?;
+    out.truncate(len);
+    Ok(out)
 }
 
 /// Decodes the body of a handshake message in every way this library may read one of its type. `None` if it never does.
@@ -357,6 +406,7 @@ pub fn decodes(typ: HandshakeType, body: &[u8]) -> Option<bool> {
         HandshakeType::CLIENT_HELLO => Hello::parse_client(body).is_ok(),
         HandshakeType::SERVER_HELLO => Hello::parse_server(body).is_ok(),
         HandshakeType::HELLO_VERIFY_REQUEST => parse_cookie(body).is_ok(),
+        HandshakeType::ENCRYPTED_EXTENSIONS => parse_encrypted_extensions(body).is_ok(),
         HandshakeType::SERVER_KEY_EXCHANGE => {
             PskHint::parse(body).is_ok() | EcdhePskParams::parse(body).is_ok()
         }
