@@ -38,6 +38,23 @@ pub(crate) struct Inputs {
     pub(crate) datagrams: Vec<Datagram>,
     pub(crate) key_log: Vec<LoggedSecret>,
     pub(crate) psk: Option<Vec<u8>>,
+    pub(crate) external_psk: Option<ExternalPsk>,
+    pub(crate) exporter: Option<Export>,
+}
+
+/// A pre-shared key of DTLS 1.3, of which the key log says nothing.
+#[derive(Clone)]
+pub(crate) struct ExternalPsk {
+    /// How the identity in hellos begins. wolfSSL appends the name of the hash.
+    pub(crate) identity: String,
+    pub(crate) key: Vec<u8>,
+}
+
+/// What the peers exported after their handshake.
+pub(crate) struct Export {
+    pub(crate) label: String,
+    pub(crate) context: String,
+    pub(crate) length: usize,
 }
 
 /// What was on the wire. A connection is known by its client's port, as in a packet capture.
@@ -47,14 +64,27 @@ pub(crate) struct Datagram {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A `CLIENT_RANDOM` line of a key log.
+/// A line of a key log.
+#[derive(Clone)]
 pub(crate) struct LoggedSecret {
+    pub(crate) label: String,
     pub(crate) client_random: [u8; 32],
-    pub(crate) master_secret: [u8; 48],
+    pub(crate) secret: Vec<u8>,
 }
 
+impl LoggedSecret {
+    /// The master secret of DTLS 1.2, if the line has one.
+    pub(crate) fn master_secret(&self) -> Option<[u8; 48]> {
+        if self.label == MASTER_SECRET { self.secret.as_slice().try_into().ok() } else { None }
+    }
+}
+
+/// The label of lines with a master secret.
+const MASTER_SECRET: &str = "CLIENT_RANDOM";
+
 /// Facts that are compared if a file states them. Not `version`, which says what the peers were willing to speak.
-pub(crate) const FACTS: [&str; 4] = ["connections", "decrypt", "psk", "premaster_secret"];
+pub(crate) const FACTS: [&str; 6] =
+    ["connections", "decrypt", "psk", "premaster_secret", "external_psk", "exporter"];
 
 impl Capture {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, Unreadable> {
@@ -74,8 +104,17 @@ impl Capture {
         }
         let key_log = read_key_log(&file)?;
         let psk = read_psk(&file)?;
+        let external_psk = read_part(&file, "external_psk", |v| {
+            let identity = v.get("identity")?.as_str()?.to_owned();
+            Some(ExternalPsk { identity, key: hex::decode(v.get("key")?.as_str()?)? })
+        })?;
+        let exporter = read_part(&file, "exporter", |v| {
+            let text = |name| Some(v.get(name)?.as_str()?.to_owned());
+            let length = usize::try_from(v.get("length")?.as_u64()?).ok()?;
+            Some(Export { label: text("label")?, context: text("context_utf8")?, length })
+        })?;
         file.retain(|name, _| FACTS.contains(&name.as_str()));
-        Ok(Self { inputs: Inputs { datagrams, key_log, psk }, records, facts: file })
+        Ok(Self { inputs: Inputs { datagrams, key_log, psk, external_psk, exporter }, records, facts: file })
     }
 }
 
@@ -98,23 +137,35 @@ fn read_datagram(value: Value) -> Result<(Datagram, Vec<Value>), Unreadable> {
     Ok((Datagram { from, client_port, bytes }, records))
 }
 
-/// Lines read `LABEL CLIENT_RANDOM SECRET`; labels other than `CLIENT_RANDOM` belong to TLS 1.3.
+/// Lines read `LABEL CLIENT_RANDOM SECRET`.
 fn read_key_log(file: &Map<String, Value>) -> Result<Vec<LoggedSecret>, Unreadable> {
     let mut secrets = Vec::new();
     let lines = file.get("keylog").and_then(Value::as_array).ok_or_else(|| missing("keylog"))?;
     for (i, line) in lines.iter().enumerate() {
         let malformed = || Unreadable(format!("key log line {} is malformed", i + 1));
         let words: Vec<_> = line.as_str().ok_or_else(malformed)?.split_ascii_whitespace().collect();
-        match words.as_slice() {
-            ["CLIENT_RANDOM", random, secret] => secrets.push(LoggedSecret {
-                client_random: hex::decode_array(random).ok_or_else(malformed)?,
-                master_secret: hex::decode_array(secret).ok_or_else(malformed)?,
-            }),
-            [_, _, _] => {}
-            _ => return Err(malformed()),
+        let [label, random, secret] = words.as_slice() else { return Err(malformed()) };
+        let secret = hex::decode(secret).ok_or_else(malformed)?;
+        let lengths: &[usize] = if *label == MASTER_SECRET { &[48] } else { &[32, 48] };
+        if !lengths.contains(&secret.len()) {
+            return Err(malformed());
         }
+        let client_random = hex::decode_array(random).ok_or_else(malformed)?;
+        secrets.push(LoggedSecret { label: (*label).to_owned(), client_random, secret });
     }
     Ok(secrets)
+}
+
+/// A part that a file may lack.
+fn read_part<T>(
+    file: &Map<String, Value>,
+    name: &str,
+    read: impl FnOnce(&Value) -> Option<T>,
+) -> Result<Option<T>, Unreadable> {
+    match file.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => read(value).map(Some).ok_or_else(|| Unreadable(format!("{name} is malformed"))),
+    }
 }
 
 /// Either the key alone or an object with identity and key.

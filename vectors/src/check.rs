@@ -101,7 +101,7 @@ impl<'c> Checker<'c> {
                 self.resealed += 1;
                 compare("sealed", &hex::encode(&on_wire).into(), &hex::encode(&sealed).into())?;
             }
-            session.take_in(datagram.from, content, epoch, &plaintext)?;
+            session.take_in(datagram.from, content, epoch, &plaintext, self.inputs)?;
         }
         match stored.next() {
             Some(_) => Err(Stop::differs("records", "another record", "the end of the datagram")),
@@ -150,6 +150,24 @@ impl<'c> Checker<'c> {
             let psk = if object { json!({ "identity": identity, "key": key }) } else { key.into() };
             found.insert("psk".into(), psk);
         }
+        if let Some(psk) = &self.inputs.external_psk
+            && self.sessions.iter().any(|(_, s)| s.bound() > 0)
+        {
+            let psk = json!({ "identity": psk.identity, "key": hex::encode(&psk.key) });
+            found.insert("external_psk".into(), psk);
+        }
+        if let Some(export) = &self.inputs.exporter {
+            let values: Vec<_> = self.sessions.iter().map(|(_, s)| s.export(export)).collect();
+            found.insert(
+                "exporter".into(),
+                json!({
+                    "label": export.label,
+                    "context_utf8": export.context,
+                    "length": export.length,
+                    "values_per_connection": values,
+                }),
+            );
+        }
         for name in FACTS {
             if let Some(expected) = stored.get(name).filter(|v| !v.is_null()) {
                 compare(name, expected, found.get(name).unwrap_or(&Value::Null))?;
@@ -167,15 +185,18 @@ fn connection((port, session): &(u64, Session)) -> Value {
         "client_random": random(session.client_random()),
         "server_random": random(session.server_random()),
         "cipher_suite": session.suite_id().map(|CipherSuite(id)| format!("{id:#x}")),
-        "dtls13": false,
+        "dtls13": session.is_13(),
         "cid_len_c2s": c2s,
         "cid_len_s2c": s2c,
     })
 }
 
 /// The fields of a record from the outside in, so that the first difference named is the cause of others.
-const RECORD_FIELDS: [&str; 11] = [
+const RECORD_FIELDS: [&str; 15] = [
     "fmt",
+    "hdr",
+    "mask",
+    "clear_hdr",
     "type",
     "version",
     "epoch",
@@ -185,6 +206,7 @@ const RECORD_FIELDS: [&str; 11] = [
     "nonce",
     "aad",
     "inner_type",
+    "pad",
     "plaintext",
 ];
 

@@ -3,18 +3,20 @@
 //! A capture is a JSON file of datagrams that other implementations exchanged, with what an independent decryptor made of
 //! them. The checker takes from it only what a wiretap has — the datagrams, who sent them — and the secrets: key log lines
 //! and the PSK. All else it computes with `dtls-core`'s own record protection, key schedule, reassembly and transcript and
-//! compares with the file: record headers, nonces, additional data and plaintexts, the master secret where a PSK gives it,
-//! session hashes, both Finished messages, and the very bytes of each record when sealed again.
+//! compares with the file: record headers and numbers, nonces, masks, additional data and plaintexts, the secrets that a PSK
+//! gives, session hashes, binders, both Finished messages, exported keys, and the very bytes of each record when sealed again.
 //!
-//! Knows captures and files; must not know how records are protected, except those with connection ids ([`Outcome`] says
-//! what is not supported yet).
+//! Knows captures and files; must not know how records are protected, except those with connection ids, nor how keys are
+//! made, except updated ones ([`Outcome`] says what is not supported yet).
 
 mod capture;
 mod check;
 mod cid;
+mod cid13;
 mod hex;
 mod observer;
 mod session;
+mod session13;
 mod suites;
 
 use std::{

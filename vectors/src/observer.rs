@@ -1,8 +1,10 @@
-//! A provider that remembers nonce and additional data of the last record opened: what the core really asked for.
+//! A provider that remembers nonce, additional data and mask of the last record opened: what the core really asked for.
 
 use core::cell::RefCell;
 
-use dtls_core::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN, Provider};
+use dtls_core::crypto::{
+    Aead, AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN, Provider,
+};
 
 /// All of `dtls-crypto`, observed.
 pub(crate) const PROVIDER: Provider = Provider { aeads: OBSERVED, ..dtls_crypto::PROVIDER };
@@ -26,11 +28,17 @@ pub(crate) struct Call {
 
 thread_local! {
     static LAST_OPEN: RefCell<Option<Call>> = const { RefCell::new(None) };
+    static LAST_MASK: RefCell<Option<[u8; MASK_SAMPLE_LEN]>> = const { RefCell::new(None) };
 }
 
 /// The last record opened on this thread since the last call of this function.
 pub(crate) fn take_last_open() -> Option<Call> {
     LAST_OPEN.take()
+}
+
+/// The last mask made on this thread since the last call of this function.
+pub(crate) fn take_last_mask() -> Option<[u8; MASK_SAMPLE_LEN]> {
+    LAST_MASK.take()
 }
 
 struct Observed(&'static dyn Aead);
@@ -42,6 +50,20 @@ impl Aead for Observed {
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
         Ok(Box::new(ObservedKey(self.0.key(key)?)))
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        Ok(Box::new(ObservedMask(self.0.mask_key(key)?)))
+    }
+}
+
+struct ObservedMask(Box<dyn MaskKey>);
+
+impl MaskKey for ObservedMask {
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> [u8; MASK_SAMPLE_LEN] {
+        let mask = self.0.mask(sample);
+        LAST_MASK.set(Some(mask));
+        mask
     }
 }
 

@@ -1,21 +1,24 @@
 //! One connection of a capture, seen from the middle with the keys in hand.
 
+use std::collections::BTreeSet;
+
 use dtls_core::{
-    CipherSuite, ContentType, Discard, HandshakeType,
+    CipherSuite, ContentType, Discard, HandshakeType, ProtocolVersion, RecordNumber,
     crypto::{AeadAlgorithm, Digest, Hash},
     internals::{
-        End, Fragment, Hello, Keys, Message, Reassembly, Record, RecordKeys, Transcript, parse_cookie,
-        psk_premaster,
+        End, Fragment, Hello, Keys, Message, Reassembly, Record, RecordKeys, ServerChoice, Transcript,
+        parse_ack, parse_cookie, psk_premaster,
     },
 };
 use serde_json::{Map, Value};
 
 use crate::{
-    capture::Inputs,
+    capture::{Export, Inputs, LoggedSecret},
     check::Stop,
     cid::{self, CidKeys},
     hex,
     observer::{PROVIDER, take_last_open},
+    session13::Session13,
     suites::Suite,
 };
 
@@ -34,6 +37,10 @@ pub(crate) struct Session {
     session_hash: Option<Digest>,
     psk_identity: Option<Vec<u8>>,
     keyed: Option<Keyed>,
+    /// The last ClientHello.
+    client_hello: Option<Message>,
+    /// All there is to know once the connection turns out to be one of DTLS 1.3.
+    v13: Option<Box<Session13>>,
 }
 
 /// One end.
@@ -43,6 +50,8 @@ struct Peer {
     cid: Option<Vec<u8>>,
     reassembly: Reassembly,
     finished: bool,
+    /// Records it sent, for acknowledgements to name.
+    sent: BTreeSet<RecordNumber>,
 }
 
 struct Keyed {
@@ -75,6 +84,8 @@ impl Session {
             session_hash: None,
             psk_identity: None,
             keyed: None,
+            client_hello: None,
+            v13: None,
         }
     }
 
@@ -99,8 +110,35 @@ impl Session {
     }
 
     /// Both Finished messages were seen and right.
-    pub(crate) const fn is_finished(&self) -> bool {
-        self.client.finished && self.server.finished
+    pub(crate) fn is_finished(&self) -> bool {
+        match &self.v13 {
+            Some(v13) => v13.is_finished(),
+            None => self.client.finished && self.server.finished,
+        }
+    }
+
+    pub(crate) const fn is_13(&self) -> bool {
+        self.v13.is_some()
+    }
+
+    /// Binders of DTLS 1.3 that were recomputed.
+    pub(crate) fn bound(&self) -> usize {
+        self.v13.as_ref().map_or(0, |v13| v13.bound())
+    }
+
+    /// What both ends export, in hex, or why it is not known.
+    pub(crate) fn export(&self, export: &Export) -> String {
+        let Export { label, context, length } = export;
+        let mut out = vec![0; *length];
+        let context = Some(context.as_bytes());
+        let exporter = match (&self.v13, &self.keyed) {
+            (Some(v13), _) => v13.exporter(),
+            (None, Some(keyed)) => Some(keyed.keys.exporter()),
+            (None, None) => None,
+        };
+        let Some(exporter) = exporter else { return "(no exporter secret)".to_owned() };
+        let exported = exporter.export(&PROVIDER, label, context, &mut out);
+        exported.map_or_else(|e| format!("({e})"), |()| hex::encode(&out))
     }
 
     /// Lengths of the connection ids in records from the client and from the server.
@@ -108,6 +146,14 @@ impl Session {
         match (&self.client.cid, &self.server.cid) {
             (Some(client), Some(server)) => (server.len(), client.len()),
             _ => (0, 0),
+        }
+    }
+
+    fn cid_len(&self, from: End) -> usize {
+        let (from_client, from_server) = self.cid_lengths();
+        match from {
+            End::Client => from_client,
+            End::Server => from_server,
         }
     }
 
@@ -121,12 +167,16 @@ impl Session {
         if datagram.first() == Some(&cid::CONTENT_TYPE) {
             return self.open_first_with_cid(from, datagram, inputs);
         }
+        if datagram.first().is_some_and(|first| first >> 5 == 1) {
+            return self.open_first_unified(from, datagram, inputs);
+        }
         let (record, rest) = Record::split_first(datagram).map_err(malformed)?;
         let mut found = Map::new();
         let Record { content, version, number, .. } = record;
         put_header(&mut found, content.0, version.0, number.epoch(), number.seq());
         let epoch = number.epoch();
         if epoch == 0 {
+            self.peer(from).sent.insert(number);
             let plaintext = record.body.to_vec();
             found.insert("plaintext".into(), hex::encode(&plaintext).into());
             return Ok((Opened { found, plaintext, resealed: None, content, epoch }, rest));
@@ -151,18 +201,36 @@ impl Session {
         Ok((Opened { found, plaintext, resealed, content, epoch }, rest))
     }
 
+    fn open_first_unified<'d>(
+        &mut self,
+        from: End,
+        datagram: &'d mut [u8],
+        inputs: &Inputs,
+    ) -> Result<(Opened, &'d mut [u8]), Stop> {
+        let cid_len = self.cid_len(from);
+        let (opened, number, rest) = self.v13(inputs)?.open_first(from, datagram, cid_len)?;
+        self.peer(from).sent.extend(number);
+        Ok((opened, rest))
+    }
+
+    /// Made when the version is known, or with the first offered suite when early data shows it.
+    fn v13(&mut self, inputs: &Inputs) -> Result<&mut Session13, Stop> {
+        let hello = self.client_hello.as_ref().ok_or_else(no_hello)?;
+        let v13 = match self.v13.take() {
+            Some(v13) => v13,
+            None => Box::new(Session13::new(hello, self.suite, inputs)?),
+        };
+        Ok(self.v13.insert(v13))
+    }
+
     fn open_first_with_cid<'d>(
         &mut self,
         from: End,
         datagram: &'d mut [u8],
         inputs: &Inputs,
     ) -> Result<(Opened, &'d mut [u8]), Stop> {
-        let (from_client, from_server) = self.cid_lengths();
-        let (record, rest) = match from {
-            End::Client => cid::Record::split_first(datagram, from_client),
-            End::Server => cid::Record::split_first(datagram, from_server),
-        }
-        .ok_or_else(|| malformed(Discard::Malformed))?;
+        let (record, rest) = cid::Record::split_first(datagram, self.cid_len(from))
+            .ok_or_else(|| malformed(Discard::Malformed))?;
         let mut found = Map::new();
         let epoch = record.number.epoch();
         put_header(&mut found, cid::CONTENT_TYPE, record.version.0, epoch, record.number.seq());
@@ -184,7 +252,11 @@ impl Session {
         content: ContentType,
         epoch: u16,
         plaintext: &[u8],
+        inputs: &Inputs,
     ) -> Result<(), Stop> {
+        if content == ContentType::ACK && self.is_13() {
+            return self.acknowledge(from, plaintext);
+        }
         if content != ContentType::HANDSHAKE {
             return Ok(());
         }
@@ -197,24 +269,45 @@ impl Session {
             }
         }
         while let Some(message) = self.peer(from).reassembly.pop() {
-            self.message(from, &message)?;
+            self.message(from, &message, inputs)?;
         }
         Ok(())
     }
 
-    fn message(&mut self, from: End, message: &Message) -> Result<(), Stop> {
+    /// An acknowledgement names only records that were sent (RFC 9147 §7).
+    fn acknowledge(&self, from: End, body: &[u8]) -> Result<(), Stop> {
+        let numbers = parse_ack(body).ok_or_else(|| Stop::differs("ack", "a list", hex::encode(body)))?;
+        let peer = match from {
+            End::Client => &self.server,
+            End::Server => &self.client,
+        };
+        for (epoch, seq) in numbers {
+            let sent = u16::try_from(epoch).is_ok_and(|e| peer.sent.contains(&RecordNumber::new(e, seq)));
+            if !sent {
+                return Err(Stop::differs("ack", format!("{epoch}:{seq}"), "no such record"));
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, from: End, message: &Message, inputs: &Inputs) -> Result<(), Stop> {
         match message.typ {
             HandshakeType::CLIENT_HELLO => {
                 self.client.hello = Some(Hello::parse_client(&message.body).map_err(undecodable)?);
                 self.client.cid = cid::offered(&message.body, End::Client);
                 // Neither the first hello nor the request for a second one is in the transcript (RFC 6347 §4.2.1).
                 self.transcript = Transcript::new();
+                self.client_hello = Some(message.clone());
             }
             HandshakeType::SERVER_HELLO => {
+                let choice = ServerChoice::parse(&message.body).map_err(undecodable)?;
                 let hello = Hello::parse_server(&message.body).map_err(undecodable)?;
                 self.suite = hello.suite.map(Suite::find).transpose().map_err(Stop::Unsupported)?;
                 self.server.hello = Some(hello);
                 self.server.cid = cid::offered(&message.body, End::Server);
+                if choice.version == Some(ProtocolVersion::DTLS1_3) {
+                    self.v13(inputs)?;
+                }
             }
             HandshakeType::HELLO_VERIFY_REQUEST => {
                 return parse_cookie(&message.body).map(|_| ()).map_err(undecodable);
@@ -229,11 +322,16 @@ impl Session {
                 self.session_hash = Some(self.transcript.hash(hash_of(self.suite()?)?));
                 return Ok(());
             }
-            HandshakeType::FINISHED => self.finished(from, &message.body)?,
+            HandshakeType::FINISHED if !self.is_13() => self.finished(from, &message.body)?,
             _ => {}
         }
-        self.transcript.add(message);
-        Ok(())
+        match &mut self.v13 {
+            Some(v13) => v13.message(from, message),
+            None => {
+                self.transcript.add(message);
+                Ok(())
+            }
+        }
     }
 
     fn finished(&mut self, from: End, body: &[u8]) -> Result<(), Stop> {
@@ -271,7 +369,8 @@ impl Session {
             return Err(no_hello());
         };
         let hash = hash_of(suite)?;
-        let logged = inputs.key_log.iter().find(|line| line.client_random == client.random);
+        let mut lines = inputs.key_log.iter().filter(|line| line.client_random == client.random);
+        let logged = lines.find_map(LoggedSecret::master_secret);
         let plain_psk = inputs.psk.as_ref().filter(|_| suite.psk.is_some_and(|parts| !parts.ecdhe));
         if let (Some(psk), Some(session_hash)) = (plain_psk, &self.session_hash) {
             let extended = client.extended_master_secret && server.extended_master_secret;
@@ -279,16 +378,16 @@ impl Session {
             let premaster = psk_premaster(psk);
             let keys = Keys::from_premaster(hash, &premaster, client.random, server.random, session_hash);
             return match logged {
-                Some(line) if line.master_secret != *keys.master_secret() => Err(Stop::differs(
+                Some(logged) if logged != *keys.master_secret() => Err(Stop::differs(
                     "master_secret",
-                    hex::encode(&line.master_secret),
+                    hex::encode(&logged),
                     hex::encode(keys.master_secret()),
                 )),
                 _ => Ok(keys),
             };
         }
         let resumed = self.resumable.filter(|_| self.session_hash.is_none());
-        let master = logged.map(|line| line.master_secret).or(resumed).ok_or_else(|| {
+        let master = logged.or(resumed).ok_or_else(|| {
             Stop::differs("keylog", format!("a line for {}", hex::encode(&client.random)), "none")
         })?;
         Ok(Keys::from_master(hash, &master, client.random, server.random))
@@ -308,11 +407,17 @@ impl Session {
 
 impl Peer {
     const fn new() -> Self {
-        Self { hello: None, cid: None, reassembly: Reassembly::new(0), finished: false }
+        Self {
+            hello: None,
+            cid: None,
+            reassembly: Reassembly::new(0),
+            finished: false,
+            sent: BTreeSet::new(),
+        }
     }
 }
 
-fn hash_of(suite: Suite) -> Result<&'static dyn Hash, Stop> {
+pub(crate) fn hash_of(suite: Suite) -> Result<&'static dyn Hash, Stop> {
     PROVIDER.hash(suite.hash).ok_or_else(|| Stop::Unsupported(format!("{:?}", suite.hash)))
 }
 
@@ -336,14 +441,14 @@ fn put_opened(found: &mut Map<String, Value>, plaintext: &Result<Vec<u8>, Discar
     found.insert("plaintext".into(), plaintext.into());
 }
 
-fn malformed(reason: Discard) -> Stop {
+pub(crate) fn malformed(reason: Discard) -> Stop {
     Stop::differs("hex", "a record", format!("({reason})"))
 }
 
-fn undecodable(reason: impl core::fmt::Display) -> Stop {
+pub(crate) fn undecodable(reason: impl core::fmt::Display) -> Stop {
     Stop::differs("handshake", "a message", format!("({reason})"))
 }
 
-fn no_hello() -> Stop {
+pub(crate) fn no_hello() -> Stop {
     Stop::differs("handshake", "hellos before anything that needs them", "none")
 }

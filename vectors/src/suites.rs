@@ -12,7 +12,8 @@ use dtls_core::{
 pub(crate) struct Suite {
     pub(crate) aead: AeadAlgorithm,
     pub(crate) hash: HashAlgorithm,
-    /// `None` for suites whose key exchange the core does not have; their master secret comes out of the key log.
+    /// `None` for suites of DTLS 1.3, and for those of DTLS 1.2 whose key exchange the core does not have; their secrets come
+    /// out of the key log.
     pub(crate) psk: Option<SuiteParts>,
 }
 
@@ -22,7 +23,8 @@ impl Suite {
         if let Some(parts) = SuiteParts::find(id) {
             return Ok(Self { aead: parts.aead, hash: parts.hash, psk: Some(parts) });
         }
-        let (aead, hash) = with_certificates(id.0).ok_or_else(|| name(id))?;
+        let other = SuiteParts::find13(id).or_else(|| with_certificates(id.0));
+        let (aead, hash) = other.ok_or_else(|| name(id))?;
         Ok(Self { aead, hash, psk: None })
     }
 }
@@ -45,11 +47,6 @@ const fn with_certificates(id: u16) -> Option<(AeadAlgorithm, HashAlgorithm)> {
 
 fn name(id: CipherSuite) -> String {
     let known = match id.0 {
-        0x1301 => "TLS_AES_128_GCM_SHA256",
-        0x1302 => "TLS_AES_256_GCM_SHA384",
-        0x1303 => "TLS_CHACHA20_POLY1305_SHA256",
-        0x1304 => "TLS_AES_128_CCM_SHA256",
-        0x1305 => "TLS_AES_128_CCM_8_SHA256",
         0xc037 => "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256",
         0xc038 => "TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA384",
         _ => return format!("0x{:04x}", id.0),
