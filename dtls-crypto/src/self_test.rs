@@ -1,7 +1,7 @@
 //! A self-test for any implementation of [`dtls_core::crypto`]'s traits, this crate's or yours.
 //!
-//! [`check_provider`] runs every fitting vector of [Wycheproof](https://github.com/C2SP/wycheproof) through the traits,
-//! and then checks what their documentation promises beyond known answers: wrong lengths are refused, a failed open
+//! [`check_provider`] runs every fitting vector of [Wycheproof](https://github.com/C2SP/wycheproof), and of RFC 9001 and
+//! others for masks, through the traits, and then checks what their documentation promises beyond known answers: wrong lengths are refused, a failed open
 //! leaves no plaintext, a forked hash is independent, bad public keys give errors. It takes a second or two, and belongs
 //! into a provider's tests:
 //!
@@ -23,6 +23,7 @@
 mod aead;
 mod hash;
 mod kx;
+mod mask;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -37,6 +38,7 @@ pub fn check_provider(provider: &Provider) -> Result<Report, Failure> {
     let mut lines = Vec::new();
     for aead in provider.aeads {
         lines.push(aead::check(*aead)?);
+        lines.push(mask::check(*aead)?);
     }
     for hash in provider.hashes {
         lines.push(hash::check(*hash)?);
@@ -63,6 +65,8 @@ pub fn check_provider(provider: &Provider) -> Result<Report, Failure> {
 pub enum Algorithm {
     /// An AEAD.
     Aead(AeadAlgorithm),
+    /// The masks made with the cipher under an AEAD.
+    Mask(AeadAlgorithm),
     /// A hash function.
     Hash(HashAlgorithm),
     /// HMAC over a hash function.
@@ -116,6 +120,7 @@ impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Aead(algorithm) => write!(f, "{algorithm:?}"),
+            Self::Mask(algorithm) => write!(f, "masks of {algorithm:?}"),
             Self::Hash(algorithm) => write!(f, "{algorithm:?}"),
             Self::Hmac(algorithm) => write!(f, "HMAC-{algorithm:?}"),
             Self::Group(id) => write!(f, "{id:?}"),

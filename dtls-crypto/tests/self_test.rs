@@ -1,10 +1,12 @@
 //! The self-test passes on our provider with every vector, and notices providers that deviate.
 
+use std::sync::Mutex;
+
 use dtls_core::{
     Rng, RngError,
     crypto::{
         Aead, AeadAlgorithm, AeadKey, CryptoError, Digest, Hash, HashAlgorithm, HashContext, HmacKey,
-        KeyShare, KxGroup, KxGroupId, Provider, SharedSecret,
+        KeyShare, KxGroup, KxGroupId, MaskKey, Provider, SharedSecret,
     },
 };
 use dtls_crypto::{
@@ -27,6 +29,13 @@ fn our_provider_passes_every_vector() {
         (Algorithm::Aead(AeadAlgorithm::Aes128Ccm8), 8),
         (Algorithm::Aead(AeadAlgorithm::Aes256Ccm8), 8),
         (Algorithm::Aead(AeadAlgorithm::ChaCha20Poly1305), 316),
+        (Algorithm::Mask(AeadAlgorithm::Aes128Gcm), 3),
+        (Algorithm::Mask(AeadAlgorithm::Aes256Gcm), 1),
+        (Algorithm::Mask(AeadAlgorithm::Aes128Ccm), 3),
+        (Algorithm::Mask(AeadAlgorithm::Aes256Ccm), 1),
+        (Algorithm::Mask(AeadAlgorithm::Aes128Ccm8), 3),
+        (Algorithm::Mask(AeadAlgorithm::Aes256Ccm8), 1),
+        (Algorithm::Mask(AeadAlgorithm::ChaCha20Poly1305), 2),
         (Algorithm::Hash(HashAlgorithm::Sha256), 4),
         (Algorithm::Hash(HashAlgorithm::Sha384), 4),
         (Algorithm::Hmac(HashAlgorithm::Sha256), 174),
@@ -36,7 +45,7 @@ fn our_provider_passes_every_vector() {
     ] {
         assert_eq!(report.vectors(algorithm), vectors, "{algorithm}");
     }
-    assert_eq!(report.lines.len(), 13);
+    assert_eq!(report.lines.len(), 20);
 }
 
 #[track_caller]
@@ -69,6 +78,10 @@ impl Aead for BadAead {
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
         Ok(Box::new(BadKey(*self, dtls_crypto::AES_128_GCM.key(key)?)))
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        dtls_crypto::AES_128_GCM.mask_key(key)
     }
 }
 
@@ -150,6 +163,88 @@ fn bad_aeads_are_noticed() {
     must_fail(with(&[&BadAead::OtherTag]), "wrong tag");
     must_fail(with(&[&BadAead::DecryptsFirst]), "leaves plaintext");
     must_fail(with(&[&BadAead::TakesAnyTagLength]), "seal accepts a tag of a wrong length");
+}
+
+/// Good but for the masks.
+struct BadMasks {
+    aead: &'static dyn Aead,
+    fault: MaskFault,
+}
+
+#[derive(Clone, Copy)]
+enum MaskFault {
+    /// As much as QUIC needs (RFC 9001 §5.4.1).
+    FiveBytesOnly,
+    /// ChaCha20: the block counter in the wrong byte order.
+    BigEndianCounter,
+    /// The key of records, cut or filled up, in place of one of its own length.
+    AnyKeyLength,
+    /// Each mask goes into the next one.
+    Remembers,
+}
+
+impl Aead for BadMasks {
+    fn algorithm(&self) -> AeadAlgorithm {
+        self.aead.algorithm()
+    }
+
+    fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
+        self.aead.key(key)
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        let mut padded = key.to_vec();
+        if matches!(self.fault, MaskFault::AnyKeyLength) {
+            padded.resize(self.algorithm().key_len(), 0);
+        }
+        let key = self.aead.mask_key(&padded)?;
+        Ok(Box::new(BadMaskKey { key, fault: self.fault, last: Mutex::new([0; 16]) }))
+    }
+}
+
+struct BadMaskKey {
+    key: Box<dyn MaskKey>,
+    fault: MaskFault,
+    last: Mutex<[u8; 16]>,
+}
+
+impl MaskKey for BadMaskKey {
+    fn mask(&self, sample: &[u8; 16]) -> [u8; 16] {
+        let mut sample = *sample;
+        match self.fault {
+            MaskFault::BigEndianCounter => sample[..4].reverse(),
+            MaskFault::Remembers => {
+                sample.iter_mut().zip(*self.last.lock().unwrap()).for_each(|(a, b)| *a ^= b)
+            }
+            MaskFault::FiveBytesOnly | MaskFault::AnyKeyLength => {}
+        }
+        let mut mask = self.key.mask(&sample);
+        if matches!(self.fault, MaskFault::FiveBytesOnly) {
+            mask[5..].fill(0);
+        }
+        *self.last.lock().unwrap() = mask;
+        mask
+    }
+}
+
+#[test]
+fn bad_masks_are_noticed() {
+    use MaskFault as F;
+    const fn gcm(fault: MaskFault) -> BadMasks {
+        BadMasks { aead: dtls_crypto::AES_128_GCM, fault }
+    }
+    const fn chacha(fault: MaskFault) -> BadMasks {
+        BadMasks { aead: dtls_crypto::CHACHA20_POLY1305, fault }
+    }
+    const fn with(aead: &'static [&'static dyn Aead]) -> Provider {
+        Provider { aeads: aead, ..NOTHING }
+    }
+    must_fail(with(&[&const { gcm(F::FiveBytesOnly) }]), "FIPS 197 C.1: wrong mask");
+    must_fail(with(&[&const { gcm(F::Remembers) }]), "RFC 9001 A.2: wrong mask");
+    must_fail(with(&[&const { gcm(F::AnyKeyLength) }]), "a mask key of a wrong length is accepted");
+    must_fail(with(&[&const { chacha(F::FiveBytesOnly) }]), "RFC 8439 2.3.2: wrong mask");
+    must_fail(with(&[&const { chacha(F::BigEndianCounter) }]), "RFC 9001 A.5: wrong mask");
+    must_fail(with(&[&const { chacha(F::AnyKeyLength) }]), "a mask key of a wrong length is accepted");
 }
 
 /// A SHA-256 with one fault.
