@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use dtls_core::{CloseReason, Error, Limits};
+use dtls_core::{CloseReason, Error, Limits, PskMode};
 use ideal_crypto::PROVIDER;
 use model_tests::{Pair, Recipe, Setup, Side};
 use simulated_network::{Faults, Network};
@@ -95,4 +95,23 @@ fn the_last_flight_is_kept_for_a_client_that_missed_it_and_no_longer() {
     late.run_for(Duration::from_secs(2));
     assert!(!late.ends.end(Side::Server).unwrap().connection().holds_handshake());
     assert_eq!(late.ends.next_timer(), None, "an idle pair has no timers");
+}
+
+#[test]
+fn an_address_without_proof_gets_no_part_of_a_server_hello() {
+    // What is left over after whole flights is of every size.
+    for identity in 1..200 {
+        let mut recipe = Recipe::new13(PROVIDER, PskMode::PskDhe);
+        recipe.identity = vec![b'x'; identity];
+        recipe.listener.cookies = false;
+        let mut pair = Pair::new(&recipe.setup(), Faults::default());
+        pair.network.set_faults(Side::Server, DEAF);
+        assert!(pair.run_until(Duration::from_secs(1), |pair| pair.ends.end(Side::Server).is_some()));
+        pair.network.set_faults(Side::Client, DEAF);
+        pair.run_for(Duration::from_secs(59));
+        let sent = pair.network.sent().iter().filter(|sent| sent.from == Side::Server);
+        let hellos: Vec<&[u8]> = sent.map(|sent| &sent.bytes[13..25]).collect();
+        // A client takes any part for an answer to its hello, falls silent, and cannot acknowledge it (RFC 9147 §7).
+        assert!(hellos.iter().all(|hello| hello[0] == 2 && hello[1..4] == hello[9..12]), "{hellos:02x?}");
+    }
 }

@@ -24,7 +24,11 @@ impl Connection {
     /// have at least [`mtu`](Self::mtu) bytes; a shorter one gets shorter datagrams.
     #[must_use = "a datagram that is not sent counts as sent, as if the network had lost it"]
     pub fn poll_transmit<'o>(&mut self, now: Instant, out: &'o mut [u8]) -> Option<&'o mut [u8]> {
-        let limit = out.len().min(self.mtu).min(self.allowance.left());
+        let room = out.len().min(self.mtu);
+        let limit = room.min(self.allowance.left());
+        if limit < room && !self.fits_uncut(limit) {
+            return None;
+        }
         let out = out.get_mut(..limit)?;
         let alert_follows = self.alerts.queued.is_some();
         let mut used = self.transmit_ack(now, out, !self.has_pending_flight() && !alert_follows);
@@ -109,6 +113,12 @@ impl Connection {
 
     pub(super) fn has_pending_flight(&self) -> bool {
         self.handshake.as_ref().is_some_and(|h| h.sending.outbox.has_pending())
+    }
+
+    /// Whether an unvalidated address may be sent what comes next in one piece. A client that has part of a ServerHello may
+    /// take it for an answer to its hello, but cannot acknowledge it yet: nothing would ever come again (RFC 9147 §7.1).
+    fn fits_uncut(&self, room: usize) -> bool {
+        self.handshake.as_ref().is_none_or(|h| h.sending.outbox.fits_uncut(&self.records, room))
     }
 
     /// Writes one datagram's worth of the flight and returns its length.

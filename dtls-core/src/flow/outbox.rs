@@ -232,6 +232,13 @@ impl Outbox {
         Ok(used)
     }
 
+    /// Whether what comes next need not be cut to fit into a datagram of `room` bytes.
+    pub(crate) fn fits_uncut(&self, records: &RecordLayer, room: usize) -> bool {
+        let Some((record, least)) = self.next_record(records, room, false) else { return true };
+        let whole = self.piece().and_then(|p| Some(piece_len(p, self.message(p.item)?))).unwrap_or(least);
+        records.plaintext_room(record, room).is_some_and(|n| n >= whole)
+    }
+
     /// The record to write next into `room` bytes, and the least plaintext worth one.
     fn next_record(&self, records: &RecordLayer, room: usize, more: bool) -> Option<(NewRecord, usize)> {
         if self.at_ccs() {
@@ -257,8 +264,7 @@ impl Outbox {
         let shares = epoch > 0 || self.packing.plain;
         while let Some(piece) = next {
             let Some(message) = self.message(piece.item).filter(|m| m.epoch == epoch) else { break };
-            let body = piece.to.min(message.body.len()).saturating_sub(piece.from);
-            total = total.saturating_add(HEADER_LEN).saturating_add(body);
+            total = total.saturating_add(piece_len(piece, message));
             next = self.piece_after((piece.item, piece.to));
             if !shares {
                 break;
@@ -346,6 +352,11 @@ impl Outbox {
         }
         self.sent.push_back(Sent { number: None, item: piece.item, range: (piece.from, end) });
     }
+}
+
+/// Bytes of a piece of `message` with its header.
+fn piece_len(piece: Piece, message: &Outgoing) -> usize {
+    HEADER_LEN.saturating_add(piece.to.min(message.body.len()).saturating_sub(piece.from))
 }
 
 /// Message bodies are far below 2^24 bytes: they are made here, bounded by configuration.

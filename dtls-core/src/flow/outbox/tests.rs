@@ -160,3 +160,18 @@ fn a_smaller_mtu_takes_effect_in_the_middle_of_a_flight() {
     let first = parse(&rest[0]);
     assert_eq!(first[0].2[0].1, 275, "goes on where it stopped");
 }
+
+#[test]
+fn what_need_not_be_cut() {
+    let mut records = records();
+    let mut outbox = flight(&[(0, 100), (0, 50)], false);
+    let whole = RECORD_HEADER_LEN + HEADER_LEN + 100;
+    assert!(outbox.fits_uncut(&records, whole) && !outbox.fits_uncut(&records, whole - 1));
+    // What is left of a message that was cut counts.
+    let mut out = vec![0; whole - 30];
+    outbox.fill(&mut records, &mut out, false, |_, _| ()).unwrap();
+    let rest = RECORD_HEADER_LEN + HEADER_LEN + 30;
+    assert!(outbox.fits_uncut(&records, rest) && !outbox.fits_uncut(&records, rest - 1));
+    transmit(&mut outbox, &mut records, 200);
+    assert!(outbox.fits_uncut(&records, 0));
+}
