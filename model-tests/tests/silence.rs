@@ -5,7 +5,7 @@ use core::time::Duration;
 use dtls_core::{CloseReason, Error, Limits, PskMode};
 use ideal_crypto::PROVIDER;
 use model_tests::{Pair, Recipe, Setup, Side};
-use simulated_network::{Faults, Network};
+use simulated_network::{Faults, Network, Plan};
 
 const DEAF: Faults = Faults {
     loss: 1.0,
@@ -114,4 +114,17 @@ fn an_address_without_proof_gets_no_part_of_a_server_hello() {
         // A client takes any part for an answer to its hello, falls silent, and cannot acknowledge it (RFC 9147 §7).
         assert!(hellos.iter().all(|hello| hello[0] == 2 && hello[1..4] == hello[9..12]), "{hellos:02x?}");
     }
+}
+
+#[test]
+fn a_last_flight_that_comes_again_is_acknowledged_at_once() {
+    let setup = Recipe::new13(PROVIDER, PskMode::PskDhe).setup();
+    let mut network = Network::new(setup.seed, Faults::default());
+    // HelloRetryRequest, flight, ACK.
+    network.set_plan(Side::Server, Plan { lose_first: 1 << 2, ..Plan::default() });
+    let mut pair = Pair::on(&setup, network);
+    pair.run_for(Duration::from_secs(10));
+    let [client, server] = Side::BOTH.map(|side| sent_at(&pair, side));
+    assert_eq!((client.len(), server.len()), (4, 4), "two hellos, Finished twice; and two ACKs");
+    assert!(server[3] - client[3] < 0.1, "{client:?} {server:?}");
 }

@@ -210,12 +210,20 @@ impl Connection {
     /// The peer sends its last flight again: it has not got ours. Answered once per repeated flight, at its last fragment
     /// (RFC 6347 §4.2.4).
     fn on_repeated_fragment(&mut self, fragment: &Fragment<'_>, now: Instant) {
+        let established = self.is_established();
         let Some(handshake) = &mut self.handshake else { return };
         let Handshake { inbox, sending, .. } = &mut **handshake;
         let header = &fragment.header;
         let is_last_message = header.message_seq.saturating_add(1) == inbox.next_seq();
         let is_end = header.fragment_offset.saturating_add(header.fragment_length) == header.length;
-        if !is_last_message || !is_end || sending.outbox.is_empty() || sending.outbox.has_pending() {
+        if !is_last_message || !is_end {
+            return;
+        }
+        if let (true, true, Some(acks)) = (established, sending.outbox.is_empty(), &mut self.acks) {
+            // Our ACK was lost (RFC 9147 §5.8.1). The flight is whole: there is nothing to wait for.
+            acks.request_with_next();
+        }
+        if sending.outbox.is_empty() || sending.outbox.has_pending() {
             return;
         }
         // A flight with its own timer is not hurried by copies the network made; the back-off does not count, because a peer

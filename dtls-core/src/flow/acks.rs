@@ -60,8 +60,13 @@ impl Acks {
         self.due = !self.numbers.is_empty();
     }
 
+    /// Sends an ACK as soon as the record that is being taken in was noted.
+    pub(crate) const fn request_with_next(&mut self) {
+        self.due = true;
+    }
+
     pub(crate) const fn is_due(&self) -> bool {
-        self.due
+        self.due && !self.numbers.is_empty()
     }
 
     /// Writes the newest numbers that fit, in rising order, and returns the body's length. Nothing is due afterwards.
