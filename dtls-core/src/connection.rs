@@ -93,7 +93,7 @@ struct Sending {
     pending_read: Option<ReadEpoch>,
     /// When a datagram of the flight was last written.
     last_sent: Instant,
-    /// The largest datagram of the current flight.
+    /// The largest datagram when the current flight was last sent.
     largest: usize,
 }
 

@@ -99,6 +99,11 @@ impl Outbox {
         self.cursor.0 < self.items.len()
     }
 
+    /// Whether nothing of the flight was written in this round.
+    pub(crate) const fn is_at_start(&self) -> bool {
+        matches!(self.cursor, (0, 0))
+    }
+
     /// Sends the whole flight again.
     pub(crate) const fn rewind(&mut self) {
         self.cursor = (0, 0);

@@ -73,12 +73,14 @@ pub(crate) struct Backoff {
     current: Duration,
     /// Expiries since the current flight was begun.
     expiries: u8,
+    /// How often the current flight was sent again, by timer or because the peer repeated its own.
+    resends: u8,
     limit: u8,
 }
 
 impl Backoff {
     pub(crate) const fn new(initial: Duration, max: Duration, limit: u8) -> Self {
-        Self { initial, max, current: initial, expiries: 0, limit }
+        Self { initial, max, current: initial, expiries: 0, resends: 0, limit }
     }
 
     pub(crate) const fn current(&self) -> Duration {
@@ -92,6 +94,16 @@ impl Backoff {
 
     pub(crate) const fn expiries(&self) -> u8 {
         self.expiries
+    }
+
+    /// How often the current flight was sent again.
+    pub(crate) const fn resends(&self) -> u8 {
+        self.resends
+    }
+
+    /// The flight is sent again, for whatever reason.
+    pub(crate) const fn resent(&mut self) {
+        self.resends = self.resends.saturating_add(1);
     }
 
     /// The timer ran out: doubles the timeout up to the maximum. `false` when no retransmission is left.
@@ -111,6 +123,7 @@ impl Backoff {
             self.current = self.initial;
         }
         self.expiries = 0;
+        self.resends = 0;
     }
 }
 
