@@ -100,7 +100,7 @@ struct Sending {
     last_sent: Instant,
     /// When the timer of the next ACK was started.
     ack_started: Instant,
-    /// The largest datagram of the current flight.
+    /// The largest datagram when the current flight was last sent.
     largest: usize,
 }
 

@@ -236,6 +236,7 @@ impl Connection {
         sending.outbox.rewind();
         self.stats.repeats = self.stats.repeats.saturating_add(1);
         self.trace.note(TraceEvent::RetransmitOnRequest);
+        self.back_off_mtu();
     }
 
     /// A HelloRequest, or a ClientHello under the keys of an established connection. In DTLS 1.3 both are messages out of

@@ -16,8 +16,8 @@ use crate::{
 /// Datagram sizes to fall back to, in bytes of UDP payload: the IPv4 minimum less its headers, and the least any peer can
 /// count on (RFC 6347 §4.1.1.1).
 const MTU_LADDER: [usize; 2] = [548, 228];
-/// Expiries of the timer before the next smaller size is tried.
-const EXPIRIES_PER_STEP: u8 = 2;
+/// Unanswered retransmissions before the next smaller size is tried.
+const RESENDS_PER_STEP: u8 = 2;
 
 impl Connection {
     /// Writes the next datagram to the front of `out` and returns it, or `None` if there is nothing to send now. `out` should
@@ -99,12 +99,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Unanswered twice with datagrams of this size: the next smaller one may get through (RFC 6347 §4.1.1.1).
-    fn back_off_mtu(&mut self) {
-        let Some(handshake) = &self.handshake else { return };
-        let Sending { backoff, largest, .. } = &handshake.sending;
+    /// The flight goes out again. Unanswered twice with datagrams of this size, the next smaller one may get through (RFC 6347
+    /// §4.1.1.1). Those that the peer asked for count as well: it asks because it has got nothing.
+    pub(super) fn back_off_mtu(&mut self) {
+        let Some(handshake) = &mut self.handshake else { return };
+        let Sending { backoff, largest, .. } = &mut handshake.sending;
+        backoff.resent();
         let current = self.mtu.min(*largest);
-        let due = backoff.expiries().checked_rem(EXPIRIES_PER_STEP) == Some(0);
+        let due = backoff.resends().checked_rem(RESENDS_PER_STEP) == Some(0);
         let smaller = MTU_LADDER.into_iter().find(|size| *size < current);
         if let (true, Some(size)) = (due, smaller) {
             self.mtu = self.mtu.min(size);
@@ -127,6 +129,9 @@ impl Connection {
         let Handshake { sending, .. } = &mut **handshake;
         if !sending.outbox.has_pending() || sending.outbox.is_paused() {
             return 0;
+        }
+        if sending.outbox.is_at_start() {
+            sending.largest = 0;
         }
         let trace = &mut self.trace;
         let filled = sending.outbox.fill(&mut self.records, out, more, |content, record| {

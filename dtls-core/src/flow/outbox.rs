@@ -168,6 +168,11 @@ impl Outbox {
         self.delivery == Delivery::UntilAcked && self.packing.burst > 0 && self.round >= self.packing.burst
     }
 
+    /// Whether nothing of the flight was written in this round.
+    pub(crate) const fn is_at_start(&self) -> bool {
+        self.round == 0
+    }
+
     /// Sends what is unacknowledged of the flight again.
     pub(crate) const fn rewind(&mut self) {
         self.cursor = (0, 0);

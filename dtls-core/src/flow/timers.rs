@@ -77,12 +77,14 @@ pub(crate) struct Backoff {
     doublings: u8,
     /// Expiries since the current flight was begun.
     expiries: u8,
+    /// How often the current flight was sent again, by timer or because the peer repeated its own.
+    resends: u8,
     limit: u8,
 }
 
 impl Backoff {
     pub(crate) const fn new(initial: Duration, max: Duration, limit: u8) -> Self {
-        Self { initial, max, doublings: 0, expiries: 0, limit }
+        Self { initial, max, doublings: 0, expiries: 0, resends: 0, limit }
     }
 
     pub(crate) fn current(&self) -> Duration {
@@ -104,6 +106,16 @@ impl Backoff {
         self.expiries
     }
 
+    /// How often the current flight was sent again.
+    pub(crate) const fn resends(&self) -> u8 {
+        self.resends
+    }
+
+    /// The flight is sent again, for whatever reason.
+    pub(crate) const fn resent(&mut self) {
+        self.resends = self.resends.saturating_add(1);
+    }
+
     /// The timer ran out: doubles the timeout up to the maximum. `false` when no retransmission is left.
     pub(crate) const fn expired(&mut self) -> bool {
         if self.expiries >= self.limit {
@@ -121,6 +133,7 @@ impl Backoff {
             self.doublings = 0;
         }
         self.expiries = 0;
+        self.resends = 0;
     }
 }
 
