@@ -208,6 +208,13 @@ impl Connection {
         matches!(self.state, State::Closed | State::Failed(_))
     }
 
+    /// Whether the connection is over, everything is sent, and no peer needs an answer any more: it can be dropped. Until then
+    /// a peer that missed the end of the handshake can still get it, as long as datagrams are handed in.
+    pub fn is_drained(&self) -> bool {
+        let acks_due = self.acks.as_ref().is_some_and(Acks::is_due);
+        self.is_closed() && self.handshake.is_none() && self.alerts.queued.is_none() && !acks_due
+    }
+
     /// What was agreed, once established.
     pub fn negotiated(&self) -> Option<&Negotiated> {
         self.established().map(|e| &e.negotiated)
@@ -459,22 +466,37 @@ impl Connection {
     /// The connection ends without error: close_notify goes out after what is still to be sent.
     fn shut(&mut self, reason: CloseReason) {
         self.alerts.queued = Some(AlertDescription::CloseNotify);
-        // A last flight that was never written still goes out; nothing else of a handshake matters any more.
-        let last_flight_pending = self.is_established() && self.has_pending_flight();
+        // A peer that has not got the last flight would wait for it in vain; nothing else of a handshake matters any more.
+        let owed = reason == CloseReason::Local && self.owes_last_flight();
+        if !owed {
+            self.end_handshake();
+        }
         self.state = State::Closed;
-        match &mut self.handshake {
-            Some(handshake) if last_flight_pending => handshake.sending.timers = Timers::default(),
-            _ => self.end_handshake(),
+        if let Some(handshake) = &mut self.handshake {
+            handshake.sending.timers.disarm(Timer::Retransmit);
+            handshake.sending.timers.disarm(Timer::Ack);
         }
         self.events.push_back(Event::Closed(reason));
+    }
+
+    /// Whether the peer may still need the end of the handshake: the last flight of DTLS 1.2, or the ACK of its own in
+    /// DTLS 1.3.
+    fn owes_last_flight(&self) -> bool {
+        let Some(handshake) = self.handshake.as_ref().filter(|_| self.is_established()) else { return false };
+        let outbox = &handshake.sending.outbox;
+        outbox.has_pending()
+            || (outbox.delivery() == Delivery::OnDemand && !outbox.is_empty())
+            || handshake.sending.timers.is_armed(Timer::LastFlight)
     }
 
     fn fail(&mut self, error: Error) {
         self.alerts.fatal = error.alert();
         self.alerts.queued = self.alerts.fatal;
+        if !self.is_closed() {
+            self.events.push_back(Event::Closed(CloseReason::Failed(error)));
+        }
         self.state = State::Failed(error);
-        self.handshake = None;
-        self.events.push_back(Event::Closed(CloseReason::Failed(error)));
+        self.end_handshake();
         self.trace.note(TraceEvent::Failed { error });
     }
 

@@ -97,7 +97,7 @@ impl Connection {
         rng: &mut dyn Rng,
     ) -> Result<Option<ApplicationData<'d>>, Error> {
         let claimed = record.claimed_number();
-        if matches!(self.state, State::Closed) {
+        if matches!(self.state, State::Closed) && self.handshake.is_none() {
             self.discard(Discard::Closed, claimed);
             return Ok(None);
         }
@@ -118,6 +118,10 @@ impl Connection {
             self.repeat_alert(opened.typ);
             return Err(error);
         }
+        if matches!(self.state, State::Closed) {
+            self.on_record_when_closed(&opened, now);
+            return Ok(None);
+        }
         match opened.typ {
             ContentType::APPLICATION_DATA => return Ok(self.on_application_data(opened)),
             ContentType::HANDSHAKE => self.on_handshake(&opened, now, rng)?,
@@ -127,6 +131,29 @@ impl Connection {
             _ => self.discard(Discard::UnexpectedContent, Some(number)),
         }
         Ok(None)
+    }
+
+    /// All that still counts is a peer that has not got the end of the handshake (RFC 6347 §4.2.4, RFC 9147 §5.8.1).
+    fn on_record_when_closed(&mut self, opened: &Opened<'_>, now: Instant) {
+        self.discard(Discard::Closed, Some(opened.number));
+        if opened.typ != ContentType::HANDSHAKE {
+            return;
+        }
+        let repeats = self.stats.repeats;
+        for fragment in Fragments::new(opened.body).flatten() {
+            let next = self.handshake.as_ref().map_or(0, |h| h.inbox.next_seq());
+            if fragment.header.message_seq >= next {
+                return;
+            }
+            self.on_repeated_fragment(&fragment, now);
+        }
+        if let Some(acks) = &mut self.acks {
+            acks.note(opened.number);
+            acks.request();
+        }
+        if self.stats.repeats > repeats || self.acks.is_some() {
+            self.alerts.queued = Some(AlertDescription::CloseNotify);
+        }
     }
 
     /// Nothing is handed out before the peer's Finished was checked, and nothing ever that did not come under the keys made

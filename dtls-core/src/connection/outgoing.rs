@@ -156,6 +156,7 @@ impl Connection {
 
     fn on_flight_written(&mut self, now: Instant) {
         let kept = self.side.settings().limits.last_flight_kept;
+        let closed = self.is_closed();
         let Some(handshake) = &mut self.handshake else { return };
         let Sending { outbox, timers, backoff, .. } = &mut handshake.sending;
         match outbox.delivery() {
@@ -167,7 +168,7 @@ impl Connection {
             }
             Delivery::OnDemand => {}
         }
-        if self.is_closed() {
+        if closed && outbox.delivery() != Delivery::OnDemand {
             // Nobody will answer for this flight any more.
             self.end_handshake();
         }
