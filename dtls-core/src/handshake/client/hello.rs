@@ -103,8 +103,12 @@ impl ExpectServerHello {
     /// nothing about the version: it only frames itself as 1.0, and the hello still offers all.
     fn on_verify_request(mut self, message: &Message<'_>, cx: &mut Cx<'_>) -> Result<State, Error> {
         let request = HelloVerifyRequest::parse(message.body)?;
-        if !self.config.0.settings.speaks12() || self.retry.is_some() {
+        if self.retry.is_some() {
             return Err(unexpected());
+        }
+        if !self.config.0.settings.speaks12() {
+            // Only a server that does not speak DTLS 1.3 sends it (RFC 9147 §5.2).
+            return Err(PeerMisbehaved::SelectedUnofferedVersion.into());
         }
         if self.verify_requests >= MAX_VERIFY_REQUESTS {
             return Err(PeerMisbehaved::TooManyHelloVerifyRequests.into());
