@@ -492,7 +492,8 @@ impl Connection {
     fn fail(&mut self, error: Error) {
         self.alerts.fatal = error.alert();
         self.alerts.queued = self.alerts.fatal;
-        if !self.is_closed() {
+        // A closed connection has said so already.
+        if !matches!(self.state, State::Closed) {
             self.events.push_back(Event::Closed(CloseReason::Failed(error)));
         }
         self.state = State::Failed(error);

@@ -76,7 +76,7 @@ fn keys_suites_and_groups_that_cannot_work_are_refused() {
     };
     let ecdhe = CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256;
     assert_eq!(suites(PROVIDER, &[]), Some(ConfigError::NoSuites));
-    assert_eq!(suites(PROVIDER, &[CipherSuite(0x1301)]), Some(ConfigError::UnknownSuite));
+    assert_eq!(suites(PROVIDER, &[CipherSuite(0x1399)]), Some(ConfigError::UnknownSuite));
     assert_eq!(
         suites(PROVIDER, &[CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV]),
         Some(ConfigError::UnknownSuite)

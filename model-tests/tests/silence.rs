@@ -97,6 +97,26 @@ fn the_last_flight_is_kept_for_a_client_that_missed_it_and_no_longer() {
     assert_eq!(late.ends.next_timer(), None, "an idle pair has no timers");
 }
 
+/// A server that closes at once does not leave a client behind that missed the end of the handshake.
+#[test]
+fn the_last_flight_is_answered_for_after_closing() {
+    for recipe in [Recipe::new(PROVIDER), Recipe::new13(PROVIDER, PskMode::PskOnly)] {
+        let mut pair = Pair::on(&recipe.setup(), Network::new(0, Faults::default()));
+        assert!(pair.run_until(Duration::from_secs(1), |pair| {
+            pair.ends.end(Side::Server).is_some_and(model_tests::End::connected)
+        }));
+        pair.ends.close(Side::Server);
+        // What the server has sent so far is lost.
+        pair.network.clear();
+        pair.run_for(Duration::from_secs(10));
+        let client = pair.ends.end(Side::Client).unwrap();
+        assert!(client.connected(), "{:?}", client.closed());
+        assert_eq!(client.closed(), Some(CloseReason::CloseNotify));
+        pair.run_for(Duration::from_secs(240));
+        assert!(pair.ends.end(Side::Server).unwrap().connection().is_drained());
+    }
+}
+
 #[test]
 fn an_address_without_proof_gets_no_part_of_a_server_hello() {
     // What is left over after whole flights is of every size.
