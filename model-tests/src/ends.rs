@@ -4,7 +4,7 @@
 //! - what a connection delivers was sent by the peer's application, and no more often than it was sent;
 //! - with the ideal provider, that delivered bytes came out of a successful `open` ([`World`] has its further rules);
 //! - no (epoch, sequence number) is ever used twice by one end, and no datagram is longer than its buffer;
-//! - whoever waits for its peer in a handshake has a timer, and no timer is left in the past;
+//! - whoever waits for its peer in a handshake, or keeps memory for one, has a timer, and none is left in the past;
 //! - two ends that are connected agree on everything negotiated.
 
 use std::collections::{HashMap, HashSet};
@@ -484,6 +484,8 @@ impl End {
 
     fn check_waits(&self) {
         let waits = !self.connected && self.closed.is_none();
+        #[cfg(feature = "model")]
+        let waits = waits || self.connection.holds_handshake();
         assert!(!waits || self.connection.poll_timeout().is_some(), "an end waits without a timer");
     }
 }

@@ -34,8 +34,12 @@ impl Connection {
         rng: &mut dyn Rng,
     ) -> Result<(), Error> {
         let was_enabled = self.acks.is_some();
-        if let (Some(acks), true) = (&mut self.acks, kept) {
-            acks.note(number);
+        if let (Some(acks), true) = (&mut self.acks, kept)
+            && acks.note(number)
+            && let Some(handshake) = &mut self.handshake
+        {
+            // What was to be said again is news now.
+            handshake.sending.timers.disarm(Timer::Ack);
         }
         self.advance(rng)?;
         let answered = self.has_pending_flight();
@@ -50,16 +54,17 @@ impl Connection {
         Ok(())
     }
 
-    /// A gap is reported at once, anything else that is not answered by a flight after a quarter of the timeout
-    /// (RFC 9147 §7.1).
+    /// A gap is reported at once, and so are whole messages that no flight will answer; anything else after a quarter of the
+    /// timeout (RFC 9147 §7.1).
     fn schedule_ack(&mut self, now: Instant) {
         let prompt = self.side.settings().limits.ack_policy == AckPolicy::Prompt;
+        let established = self.is_established();
         let (Some(acks), Some(handshake)) = (&mut self.acks, &mut self.handshake) else { return };
         let Handshake { inbox, sending, .. } = &mut **handshake;
         if acks.is_empty() {
             return;
         }
-        if prompt && inbox.has_gap() {
+        if (prompt && inbox.has_gap()) || (established && inbox.is_empty()) {
             acks.request();
         }
         if acks.is_due() {
@@ -168,11 +173,24 @@ impl Connection {
         sealed.len
     }
 
+    /// Without a flight to send again nothing but the ACK tells the peer that this end is there: a server that may not send any
+    /// more before it is certain of that (RFC 9147 §5.1) would wait for ever if it was lost.
+    fn repeat_ack_later(&mut self, now: Instant) {
+        let max = self.side.settings().limits.max_rto;
+        let (Some(acks), Some(handshake)) = (&mut self.acks, &mut self.handshake) else { return };
+        let sending = &mut handshake.sending;
+        if sending.outbox.is_empty() {
+            sending.ack_started = now;
+            let delay = acks.repeat_after(sending.backoff.current(), max);
+            sending.timers.arm(Timer::Ack, now.after(delay));
+        }
+    }
+
     /// After the handshake each record is acknowledged once. The peer's last flight may come again, until its epoch is
     /// forgotten (RFC 9147 §5.8.1).
     fn on_ack_written(&mut self, now: Instant) {
         if !self.is_established() {
-            return;
+            return self.repeat_ack_later(now);
         }
         if let Some(acks) = &mut self.acks {
             acks.clear();
@@ -181,7 +199,9 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         let Handshake { sending, .. } = &mut **handshake;
         sending.timers.disarm(Timer::Ack);
-        if self.records.reads_old() && !sending.timers.is_armed(Timer::LastFlight) {
+        // As long as the own flight is out, its own timer runs, and what acknowledges it ends all of this.
+        let peer_was_last = sending.outbox.is_empty() && self.records.reads_old();
+        if peer_was_last && !sending.timers.is_armed(Timer::LastFlight) {
             sending.timers.arm(Timer::LastFlight, now.after(kept));
         }
         self.close_handshake_if_idle();

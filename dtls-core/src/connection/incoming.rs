@@ -145,7 +145,7 @@ impl Connection {
             if fragment.header.message_seq >= next {
                 return;
             }
-            self.on_repeated_fragment(&fragment, now);
+            self.on_repeated_fragment(&fragment, opened.number, now);
         }
         if let Some(acks) = &mut self.acks {
             acks.note(opened.number);
@@ -209,7 +209,8 @@ impl Connection {
             self.discard(Discard::OldMessage, Some(number));
             return Ok(false);
         };
-        let Handshake { inbox, .. } = &mut **handshake;
+        let Handshake { inbox, sending, .. } = &mut **handshake;
+        let is_answered = !sending.outbox.is_empty();
         let old = fragment.header.message_seq < inbox.next_seq();
         let refused = if old {
             Some(Discard::OldMessage)
@@ -229,28 +230,24 @@ impl Connection {
             self.on_implicit_ack();
         }
         if old {
-            self.on_repeated_fragment(fragment, now);
+            self.on_repeated_fragment(fragment, number, now);
         }
-        Ok(old || refused.is_none())
+        // What the own flight answers is acknowledged by it, also when it comes again (RFC 9147 §7.1).
+        let in_handshake = self.established().is_none_or(|e| number.epoch() < e.epoch());
+        Ok(if old { !(is_answered && in_handshake) } else { refused.is_none() })
     }
 
     /// The peer sends its last flight again: it has not got ours. Answered once per repeated flight, at its last fragment
-    /// (RFC 6347 §4.2.4).
-    fn on_repeated_fragment(&mut self, fragment: &Fragment<'_>, now: Instant) {
-        let established = self.is_established();
+    /// (RFC 6347 §4.2.4), or under keys of DTLS 1.3 at its first, because parts that were acknowledged do not come again.
+    fn on_repeated_fragment(&mut self, fragment: &Fragment<'_>, number: RecordNumber, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         let Handshake { inbox, sending, .. } = &mut **handshake;
         let header = &fragment.header;
         let is_last_message = header.message_seq.saturating_add(1) == inbox.next_seq();
         let is_end = header.fragment_offset.saturating_add(header.fragment_length) == header.length;
-        if !is_last_message || !is_end {
-            return;
-        }
-        if let (true, true, Some(acks)) = (established, sending.outbox.is_empty(), &mut self.acks) {
-            // Our ACK was lost (RFC 9147 §5.8.1). The flight is whole: there is nothing to wait for.
-            acks.request_with_next();
-        }
-        if sending.outbox.is_empty() || sending.outbox.has_pending() {
+        let is_partial = number.epoch() > 0 && sending.outbox.delivery() == Delivery::UntilAcked;
+        let is_flight = is_partial || (is_last_message && is_end);
+        if !is_flight || sending.outbox.is_empty() || sending.outbox.has_pending() {
             return;
         }
         // A flight with its own timer is not hurried by copies the network made; the back-off does not count, because a peer

@@ -1,6 +1,7 @@
 //! Which records of the peer to acknowledge, and when (RFC 9147 §7).
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::record::number::RecordNumber;
 
@@ -31,19 +32,31 @@ pub(crate) struct Acks {
     numbers: Vec<RecordNumber>,
     /// Whether an ACK is to be sent now.
     due: bool,
+    /// How often these numbers were written while nothing more came in.
+    written: u8,
 }
 
 impl Acks {
-    /// Every handshake message in this record was processed, is kept, or was known already.
-    pub(crate) fn note(&mut self, number: RecordNumber) {
+    /// Every handshake message in this record was processed, is kept, or was known already. Returns whether this is the first
+    /// news after an ACK was written.
+    pub(crate) fn note(&mut self, number: RecordNumber) -> bool {
         let at = self.numbers.partition_point(|n| *n < number);
         if self.numbers.get(at) == Some(&number) {
-            return;
+            return false;
         }
         self.numbers.insert(at, number);
         if self.numbers.len() > MAX_ACKS {
             self.numbers.remove(0);
         }
+        core::mem::take(&mut self.written) > 0
+    }
+
+    /// How long to wait for more before the ACK that was just written is written again: the retransmission timeout, doubled
+    /// each time.
+    pub(crate) fn repeat_after(&mut self, timeout: Duration, max: Duration) -> Duration {
+        let doublings = u32::from(self.written);
+        self.written = self.written.saturating_add(1);
+        timeout.saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(max)
     }
 
     /// The own next flight acknowledges everything (RFC 9147 §7.1).
@@ -60,13 +73,8 @@ impl Acks {
         self.due = !self.numbers.is_empty();
     }
 
-    /// Sends an ACK as soon as the record that is being taken in was noted.
-    pub(crate) const fn request_with_next(&mut self) {
-        self.due = true;
-    }
-
     pub(crate) const fn is_due(&self) -> bool {
-        self.due && !self.numbers.is_empty()
+        self.due
     }
 
     /// Writes the newest numbers that fit, in rising order, and returns the body's length. Nothing is due afterwards.
