@@ -3,6 +3,7 @@
 //! Wires the parts together and holds no rule of the protocol itself.
 
 mod acks;
+mod candidate;
 mod incoming;
 #[cfg(feature = "__model")]
 mod model;

@@ -80,6 +80,8 @@ rules! {
         HelloIncomplete => "a fragment of a ClientHello whose rest is still missing",
         NoCookieSecret => "the random source failed, so there is no cookie secret",
         PoolDisabled => "a fragmented ClientHello while reassembly before the cookie is switched off",
+        UnknownPeer => "no connection with this peer, and the endpoint takes none from outside",
+        EndpointFull => "the endpoint has as many connections or handshakes as it may have",
     }
 }
 

@@ -35,6 +35,10 @@ pub enum CloseReason {
     CloseNotify,
     /// A fatal error, also returned from the call that met it.
     Failed(Error),
+    /// A newer connection with the same peer took its place in a [`crate::Endpoint`] (RFC 6347 §4.2.8, RFC 9147 §5.11).
+    Replaced,
+    /// It was not established yet and gave way to others at a limit of its [`crate::Endpoint`].
+    Evicted,
 }
 
 /// What was agreed in the handshake.

@@ -8,7 +8,8 @@
 //! A [`ClientConfig`] or [`ServerConfig`] is built once and shared; how the peer is authenticated must be chosen before
 //! `build` exists. A client is [`Connection::client`]. A server asks a [`Listener`] about every datagram from an address
 //! without a connection, and makes a [`Connection::server`] when it says so. After any input: [`Connection::poll_transmit`]
-//! until `None`, [`Connection::poll_event`] until `None`, then [`Connection::poll_timeout`].
+//! until `None`, [`Connection::poll_event`] until `None`, then [`Connection::poll_timeout`]. An [`Endpoint`] does all this for
+//! many peers behind one socket, with the same calls.
 //!
 //! ```no_run
 //! # fn run(provider: dtls_core::crypto::Provider, rng: &mut dyn dtls_core::Rng) -> Result<(), Box<dyn std::error::Error>> {
@@ -84,7 +85,7 @@
 //! | `crypto` | the traits a provider implements, and the PRF over them | the protocol |
 //! | `schedule` | secrets, labels, transcripts | records, flights, timers |
 //! | `handshake` | whole messages in order | records, fragments, datagrams, timers |
-//! | `endpoint` | addresses, hellos, cookies | session keys |
+//! | `endpoint` | addresses, hellos, cookies, connections as a whole | session keys |
 //! | `connection` | all of the above, as wiring | any rule of the protocol |
 //!
 //! A DTLS version is how an epoch protects records (`record::protect`) and which messages a handshake exchanges
@@ -144,7 +145,11 @@ pub use config::{
 pub use connection::StateKind;
 pub use connection::{ApplicationData, Connection, Incoming};
 pub use endpoint::{
+    address::{Address, AddressBytes, MAX_ADDRESS_LEN},
+    arena::ConnectionHandle,
     cookie::COOKIE_SECRET_LEN,
+    demux::{ConnectError, Endpoint, PeerEvent, Routed},
+    limits::{EndpointLimits, EndpointStats},
     listener::{Accepted, Listener, Verdict},
 };
 pub use error::{

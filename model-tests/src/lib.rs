@@ -2,6 +2,7 @@
 //!
 //! - [`schedule`]: what happens in a run, step by step: text, seeded, shrinkable; shared by every tool
 //! - [`Ends`]: a client, a listener and the server it leads to, with the monitors that watch every run
+//! - [`crowd`]: an endpoint and its many clients
 //! - [`Pair`]: both ends on the simulated link, in virtual time
 //! - [`Script`]: both ends driven by a schedule
 //! - `explore` (feature `model`): every run within a budget of faults
@@ -14,6 +15,7 @@
 //!
 //! The link in virtual time is the crate `simulated_network`, the provider that panics on misuse `ideal_crypto`.
 
+pub mod crowd;
 mod ends;
 #[cfg(feature = "model")]
 pub mod explore;

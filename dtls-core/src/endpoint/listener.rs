@@ -72,6 +72,14 @@ pub struct Accepted {
     pub(crate) received: usize,
 }
 
+impl Accepted {
+    /// The random of the hello, which tells it from every other.
+    pub(super) fn random(&self) -> [u8; 32] {
+        // Behind the version.
+        self.body.get(2..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default()
+    }
+}
+
 /// Where a hello came from, and where the answer goes.
 struct Request<'r> {
     address: &'r [u8],

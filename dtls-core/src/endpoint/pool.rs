@@ -3,13 +3,12 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
+use super::address::MAX_ADDRESS_LEN;
 use crate::{
     flow::ranges::Holes,
     wire::handshake::{Fragment, HEADER_LEN},
 };
 
-/// Longest address that is kept, in bytes; enough for an IPv6 address, a port and a scope.
-const ADDRESS_LEN: usize = 32;
 /// Missing ranges tracked per hello, in memory allocated with the slot.
 const MAX_HOLES: usize = 8;
 
@@ -25,7 +24,7 @@ pub(super) struct HelloPool {
 struct Slot {
     /// When the slot was last given to a hello; 0 while it is free.
     used: u64,
-    address: [u8; ADDRESS_LEN],
+    address: [u8; MAX_ADDRESS_LEN],
     address_len: usize,
     message_seq: u16,
     length: usize,
@@ -61,7 +60,7 @@ impl HelloPool {
         let clock = self.clock;
         let index = self.slot_for(address, header.message_seq, length)?;
         let slot = self.slots.get_mut(index)?;
-        if length > slot.data.len() || address.len() > ADDRESS_LEN {
+        if length > slot.data.len() || address.len() > MAX_ADDRESS_LEN {
             return None;
         }
         if !slot.holds(address, header.message_seq, length) {
@@ -89,7 +88,7 @@ impl Slot {
     fn empty(bytes: usize) -> Self {
         Self {
             used: 0,
-            address: [0; ADDRESS_LEN],
+            address: [0; MAX_ADDRESS_LEN],
             address_len: 0,
             message_seq: 0,
             length: 0,

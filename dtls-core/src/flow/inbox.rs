@@ -155,9 +155,14 @@ impl Inbox {
         self.slots = VecDeque::new();
     }
 
+    /// Bytes of message bodies held.
+    pub(crate) fn held(&self) -> usize {
+        self.slots.iter().flatten().fold(0, |sum, p| sum.saturating_add(p.data.len()))
+    }
+
     /// Makes room for `bytes` in `slot` by giving up messages further ahead, which the peer will send again.
     fn make_room(&mut self, slot: usize, bytes: usize) -> Result<(), Discard> {
-        let mut held: usize = self.slots.iter().flatten().fold(0, |sum, p| sum.saturating_add(p.data.len()));
+        let mut held = self.held();
         let mut last = self.slots.len();
         let mut victims = last;
         while held.saturating_add(bytes) > self.limits.bytes {

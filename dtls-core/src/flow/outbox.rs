@@ -158,6 +158,14 @@ impl Outbox {
         self.items.is_empty()
     }
 
+    /// Bytes of message bodies held.
+    pub(crate) fn held(&self) -> usize {
+        self.items.iter().fold(0, |sum, item| match item {
+            Item::Message(message) => sum.saturating_add(message.body.len()),
+            Item::Ccs => sum,
+        })
+    }
+
     /// Whether something of the flight is still to be written in this round.
     pub(crate) fn has_pending(&self) -> bool {
         self.piece().is_some() || self.at_ccs()

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     error::Discard,
-    wire::{enums::ContentType, record::RecordHeader},
+    wire::{
+        enums::ContentType,
+        record::{RawRecord, RecordHeader},
+    },
 };
 
 /// Keys and replay window for receiving in one epoch.
@@ -52,6 +55,21 @@ impl ReadEpoch {
     /// Whether so many forgeries were tried that the key must not be used any more.
     pub(super) const fn is_worn_out(&self) -> bool {
         self.failures > self.protection.integrity_limit()
+    }
+
+    /// Whether the record authenticates under these keys and is new. Its bytes are of no use afterwards; nothing else changes.
+    pub(super) fn authenticates(&self, record: RawRecord<'_>) -> bool {
+        match record {
+            RawRecord::Legacy { header, body } => {
+                let is_new = self.window.check(header.number.seq()).is_ok();
+                is_new && self.protection.open_legacy(&header, body).is_ok()
+            }
+            RawRecord::Unified { header, body } => {
+                let Protection::V13(keys) = &self.protection else { return false };
+                let opened = keys.open(self.epoch, self.window.next(), header, body);
+                opened.is_ok_and(|inner| self.window.check(inner.seq).is_ok())
+            }
+        }
     }
 
     /// Opens a record with the 13-byte header: replay check, then authentication, then marking (RFC 6347 §4.1.2.6).

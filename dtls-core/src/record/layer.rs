@@ -112,6 +112,22 @@ impl RecordLayer {
         self.read.is_worn_out() || self.old_read.as_ref().is_some_and(|e| e.is_worn_out())
     }
 
+    /// The epoch that a record claims to be of, if it is read.
+    pub(crate) fn reader_of(&self, record: &RawRecord<'_>) -> Option<&ReadEpoch> {
+        let wanted = |epoch: &&ReadEpoch| match record {
+            RawRecord::Legacy { header, .. } => epoch.number() == header.number.epoch(),
+            RawRecord::Unified { header, .. } => {
+                header.first().is_some_and(|first| epoch.takes_unified(UnifiedFlags(*first).epoch_bits()))
+            }
+        };
+        core::iter::once(&self.read).chain(self.old_read.as_deref()).find(wanted)
+    }
+
+    /// Whether a record authenticates and is new. Its bytes are of no use afterwards; nothing else changes.
+    pub(crate) fn authenticates(&self, record: RawRecord<'_>) -> bool {
+        self.reader_of(&record).is_some_and(|epoch| epoch.authenticates(record))
+    }
+
     /// Opens one record in place.
     ///
     /// # Errors

@@ -1,0 +1,30 @@
+//! What whoever has several connections at one address must know to give a record to the right one.
+
+use super::{Connection, Handshake};
+use crate::wire::record::RawRecord;
+
+impl Connection {
+    /// Whether the handshake is still going on.
+    pub(crate) const fn is_handshaking(&self) -> bool {
+        self.state.is_handshaking()
+    }
+
+    /// Whether records of the epoch that this one claims are read.
+    pub(crate) fn reads(&self, record: &RawRecord<'_>) -> bool {
+        self.records.reader_of(record).is_some()
+    }
+
+    /// Whether the record authenticates under a key of this connection and is new. Its bytes are of no use afterwards;
+    /// nothing else changes.
+    pub(crate) fn authenticates(&self, record: RawRecord<'_>) -> bool {
+        self.records.authenticates(record)
+    }
+
+    /// Bytes of handshake messages held for reassembly and retransmission.
+    pub(crate) fn handshake_bytes(&self) -> usize {
+        self.handshake.as_ref().map_or(0, |handshake| {
+            let Handshake { inbox, sending, .. } = &**handshake;
+            inbox.held().saturating_add(sending.outbox.held())
+        })
+    }
+}

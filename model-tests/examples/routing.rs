@@ -1,0 +1,135 @@
+//! What a datagram costs at an endpoint with few peers and with many:
+//! `cargo run --release -p model-tests --example routing`.
+//!
+//! Each is a record of 16 bytes from a peer chosen at random: found, opened, handed out, with all polling after it. Beside it
+//! stands the same with the connection at hand, without an endpoint: what grows there are the misses of the processor's cache
+//! on the keys and windows of so many sessions, which no look-up can avoid.
+
+use std::time::Instant;
+
+use dtls_core::{Connection, EndpointLimits, Listener, Verdict, crypto::Provider};
+use ideal_crypto::World;
+use model_tests::{
+    Prng,
+    crowd::{Crowd, VERSIONS, address},
+};
+
+const DATAGRAMS: usize = 200_000;
+const DATA: &[u8] = &[7; 16];
+
+/// Nanoseconds per datagram, in the fastest of twenty parts: whatever else the machine does only slows down.
+#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+fn fastest(datagrams: &mut [(usize, Vec<u8>)], mut take_in: impl FnMut(usize, &mut [u8])) -> f64 {
+    let parts = datagrams.chunks_mut(DATAGRAMS / 20).map(|part| {
+        let count = part.len() as f64;
+        let start = Instant::now();
+        part.iter_mut().for_each(|(n, datagram)| take_in(*n, datagram));
+        start.elapsed().as_nanos() as f64 / count
+    });
+    parts.fold(f64::INFINITY, f64::min)
+}
+
+/// Who speaks, at random, and the record that each sends.
+fn records(clients: &mut [Connection], rng: &mut Prng) -> Vec<(usize, Vec<u8>)> {
+    let one = |_| {
+        let n = rng.below(clients.len() as u64) as usize;
+        let mut datagram = vec![0; 64];
+        let len = clients[n].send(DATA, &mut datagram).expect("it is connected");
+        datagram.truncate(len);
+        (n, datagram)
+    };
+    (0..DATAGRAMS).map(one).collect()
+}
+
+fn limits(peers: usize) -> EndpointLimits {
+    let mut limits = EndpointLimits::default();
+    limits.connections = peers;
+    limits
+}
+
+/// Through an endpoint.
+fn routed(provider: Provider, peers: usize) -> f64 {
+    let mut crowd = Crowd::new(provider, limits(peers));
+    let connect = |n: usize| {
+        let mut client = crowd.client(VERSIONS[n % 2]);
+        crowd.connect(&address(n as u32), &mut client);
+        crowd.events.clear();
+        client
+    };
+    let mut clients: Vec<_> = (0..peers).map(connect).collect();
+    let mut datagrams = records(&mut clients, &mut Prng::new(9));
+    fastest(&mut datagrams, |n, datagram| {
+        let handle = crowd.receive(&address(n as u32), datagram, |_, _| {});
+        assert!(handle.is_some() && crowd.data == DATA);
+        assert!(crowd.endpoint.poll_timeout().is_some());
+    })
+}
+
+/// With the connections in a row.
+fn direct(provider: Provider, peers: usize) -> f64 {
+    let mut crowd = Crowd::new(provider, limits(peers));
+    let (now, mut rng) = (crowd.now, Prng::new(9));
+    let mut listener = Listener::new(crowd.server.clone()).expect("the provider has SHA-256");
+    let (mut clients, mut servers) = (Vec::new(), Vec::new());
+    for n in 0..peers {
+        let mut client = crowd.client(VERSIONS[n % 2]);
+        let server = connect(&mut crowd, &mut listener, &mut client);
+        clients.push(client);
+        servers.push(Box::new(server));
+    }
+    let mut datagrams = records(&mut clients, &mut rng);
+    let mut out = [0; 2048];
+    fastest(&mut datagrams, |n, datagram| {
+        let server = &mut servers[n];
+        let mut incoming = server.handle_datagram(now, &mut rng, datagram);
+        assert_eq!(incoming.next_data().expect("it lives").expect("it is data").bytes, DATA);
+        assert!(matches!(incoming.next_data(), Ok(None)));
+        assert!(server.poll_transmit(now, &mut out).is_none() && server.poll_event().is_none());
+        assert!(server.poll_timeout().is_some());
+    })
+}
+
+/// The server's side of a handshake with `client`.
+fn connect(crowd: &mut Crowd, listener: &mut Listener, client: &mut Connection) -> Connection {
+    let (mut buffer, mut out) = ([0; 2048], [0; 2048]);
+    let mut server: Option<Connection> = None;
+    while let Some(datagram) = client.poll_transmit(crowd.now, &mut buffer) {
+        match &mut server {
+            Some(server) => assert!(matches!(
+                server.handle_datagram(crowd.now, &mut crowd.rng, datagram).next_data(),
+                Ok(None)
+            )),
+            None => match listener.handle(crowd.now, &mut crowd.rng, b"client", datagram, &mut out) {
+                Verdict::Reply(reply) => drop(crowd.tell(client, reply)),
+                Verdict::Accept(accepted) => {
+                    let config = crowd.server.clone();
+                    server = Some(Connection::server(config, &accepted, crowd.now, &mut crowd.rng));
+                }
+                other => panic!("{other:?}"),
+            },
+        }
+        while let Some(answer) = server.as_mut().and_then(|s| s.poll_transmit(crowd.now, &mut out)) {
+            crowd.tell(client, answer);
+        }
+    }
+    let mut server = server.expect("it was accepted");
+    while server.poll_event().is_some() {}
+    server
+}
+
+fn main() {
+    for (name, provider) in [("RustCrypto", dtls_crypto::PROVIDER), ("ideal", ideal_crypto::PROVIDER)] {
+        World::unchecked().run(|| {
+            let few = routed(provider, 10) - direct(provider, 10);
+            for peers in [10, 100, 1_000, 10_000] {
+                let (routed, direct) = (routed(provider, peers), direct(provider, peers));
+                let added = routed - direct;
+                println!(
+                    "{name}: {peers:6} peers: {routed:5.0} ns per datagram, of which the connection {direct:5.0} and \
+                     the endpoint {added:4.0}, {:.1} times that with 10 peers",
+                    added / few
+                );
+            }
+        });
+    }
+}

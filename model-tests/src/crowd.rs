@@ -1,0 +1,185 @@
+//! An endpoint and the clients that speak to it, without a network between them: what is sent arrives at once.
+
+use dtls_core::{
+    AddressBytes, Arc, CipherSuite, ClientConfig, Connection, ConnectionHandle, Endpoint, EndpointLimits,
+    Event, Instant, PeerEvent, ProtocolVersion, PskMode, Routed, ServerConfig, crypto::Provider,
+};
+use simulated_network::Prng;
+
+use crate::Recipe;
+
+/// Bytes of the largest datagram in a [`Crowd`].
+const MAX_DATAGRAM: usize = 2048;
+
+/// Both versions that clients of a [`Crowd`] speak, one each.
+pub const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3];
+
+/// An endpoint that speaks both versions, what it has counted, and what its clients need.
+#[derive(Debug)]
+pub struct Crowd {
+    /// The endpoint.
+    pub endpoint: Endpoint<AddressBytes>,
+    /// The virtual time.
+    pub now: Instant,
+    /// All randomness.
+    pub rng: Prng,
+    /// Events that were not looked at yet.
+    pub events: Vec<PeerEvent<AddressBytes>>,
+    /// Application data that the endpoint delivered last.
+    pub data: Vec<u8>,
+    /// Bytes that came to the endpoint, and that it sent.
+    pub bytes: [usize; 2],
+    /// What the endpoint answers under.
+    pub server: Arc<ServerConfig>,
+    configs: [Arc<ClientConfig>; 2],
+    out: Vec<u8>,
+}
+
+/// The `n`th address.
+pub fn address(n: u32) -> AddressBytes {
+    AddressBytes::new(n.to_be_bytes())
+}
+
+impl Crowd {
+    /// An endpoint without connections.
+    ///
+    /// # Panics
+    /// If the configurations do not build.
+    pub fn new(provider: Provider, limits: EndpointLimits) -> Self {
+        let recipe = |versions: &[ProtocolVersion]| Recipe {
+            versions: [versions.to_vec(), VERSIONS.to_vec()],
+            suites: vec![CipherSuite::TLS_AES_128_CCM_SHA256, CipherSuite::TLS_PSK_WITH_AES_128_CCM_8],
+            ..Recipe::new13(provider, PskMode::PskOnly)
+        };
+        let server = recipe(&VERSIONS).setup().server;
+        Self {
+            endpoint: Endpoint::server(Arc::clone(&server), limits).expect("the provider has SHA-256"),
+            now: Instant::from_micros(1_000_000),
+            rng: Prng::new(1),
+            events: Vec::new(),
+            data: Vec::with_capacity(MAX_DATAGRAM),
+            bytes: [0; 2],
+            server,
+            configs: VERSIONS.map(|version| recipe(&[version]).setup().client),
+            out: vec![0; MAX_DATAGRAM],
+        }
+    }
+
+    /// The configuration of clients of this version.
+    pub fn config(&self, version: ProtocolVersion) -> Arc<ClientConfig> {
+        let [v12, v13] = &self.configs;
+        Arc::clone(if version == ProtocolVersion::DTLS1_2 { v12 } else { v13 })
+    }
+
+    /// A new client that speaks this version.
+    ///
+    /// # Panics
+    /// Never: the random source works.
+    pub fn client(&mut self, version: ProtocolVersion) -> Connection {
+        Connection::client(self.config(version), self.now, &mut self.rng).expect("a client starts")
+    }
+
+    /// A datagram arrives; `send` sees what goes out. Returns the connection it was for or made.
+    pub fn receive(
+        &mut self,
+        from: &AddressBytes,
+        datagram: &mut [u8],
+        mut send: impl FnMut(&AddressBytes, &mut [u8]),
+    ) -> Option<ConnectionHandle> {
+        self.bytes[0] += datagram.len();
+        self.data.clear();
+        let Self { endpoint, now, rng, data, bytes, out, .. } = self;
+        let handle = match endpoint.handle_datagram(*now, rng, from, datagram, out) {
+            Routed::Reply(reply) => {
+                bytes[1] += reply.len();
+                send(from, reply);
+                None
+            }
+            Routed::Accepted(handle) => Some(handle),
+            Routed::Incoming(handle, mut incoming) => {
+                // An error comes as an event, too.
+                while let Ok(Some(received)) = incoming.next_data() {
+                    data.extend_from_slice(received.bytes);
+                }
+                Some(handle)
+            }
+            _ => None,
+        };
+        self.transmit(send);
+        handle
+    }
+
+    /// Takes everything that the endpoint has to send or to say.
+    pub fn transmit(&mut self, mut send: impl FnMut(&AddressBytes, &mut [u8])) {
+        let Self { endpoint, now, bytes, out, events, .. } = self;
+        while let Some((to, datagram)) = endpoint.poll_transmit(*now, out) {
+            bytes[1] += datagram.len();
+            send(&to, datagram);
+        }
+        while let Some(event) = endpoint.poll_event() {
+            events.push(event);
+        }
+    }
+
+    /// Lets a client and the endpoint speak until neither has anything left to say; returns the datagrams of the client.
+    pub fn converse(&mut self, from: &AddressBytes, client: &mut Connection) -> Vec<Vec<u8>> {
+        let (mut sent, mut buffer) = (Vec::new(), vec![0; MAX_DATAGRAM]);
+        while let Some(datagram) = client.poll_transmit(self.now, &mut buffer) {
+            sent.push(datagram.to_vec());
+            let mut replies = Vec::new();
+            self.receive(from, datagram, |_, reply| replies.push(reply.to_vec()));
+            for mut reply in replies {
+                self.tell(client, &mut reply);
+            }
+        }
+        sent
+    }
+
+    /// A datagram arrives at a client; returns the application data in it.
+    pub fn tell(&mut self, client: &mut Connection, datagram: &mut [u8]) -> Vec<u8> {
+        let mut data = Vec::new();
+        let mut incoming = client.handle_datagram(self.now, &mut self.rng, datagram);
+        // An error stays with the client.
+        while let Ok(Some(received)) = incoming.next_data() {
+            data.extend_from_slice(received.bytes);
+        }
+        data
+    }
+
+    /// Connects a client; returns the handle of its connection.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub fn connect(&mut self, from: &AddressBytes, client: &mut Connection) -> ConnectionHandle {
+        self.converse(from, client);
+        assert!(client.is_established(), "{client:?}");
+        while client.poll_event().is_some() {}
+        let handle = self.endpoint.established(from).expect("the endpoint has it too");
+        let is_news = |event: &PeerEvent<_>| event.connection == handle && event.event == Event::Connected;
+        assert!(self.events.iter().any(is_news), "Connected is told");
+        handle
+    }
+
+    /// A client sends `data` and gets it back; both go through `buffer`.
+    ///
+    /// # Panics
+    /// If anything else comes of it.
+    pub fn echo(
+        &mut self,
+        from: &AddressBytes,
+        client: &mut Connection,
+        data: &[u8],
+        buffer: &mut [u8],
+    ) -> ConnectionHandle {
+        let len = client.send(data, buffer).expect("the client is established");
+        let handle = self.receive(from, &mut buffer[..len], |_, _| panic!("data is not answered"));
+        let handle = handle.expect("the endpoint knows the peer");
+        assert_eq!(self.data, data);
+        assert_eq!(self.endpoint.peer(handle), Some(from));
+        let len = self.endpoint.send(handle, &self.data, buffer).expect("the endpoint is established");
+        let mut incoming = client.handle_datagram(self.now, &mut self.rng, &mut buffer[..len]);
+        let echoed = incoming.next_data().expect("the client goes on").expect("it is data");
+        assert_eq!(echoed.bytes, data);
+        handle
+    }
+}

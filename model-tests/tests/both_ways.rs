@@ -1,0 +1,170 @@
+//! Two endpoints that connect to each other: two connections between the same addresses, told apart by their keys.
+
+use dtls_core::{
+    AddressBytes, CloseReason, ConnectionHandle, Discard, EndpointLimits, Event, ProtocolVersion, Routed,
+};
+use ideal_crypto::World;
+use model_tests::crowd::{Crowd, VERSIONS, address};
+
+/// Two endpoints by number, each at the address of that number.
+struct Two {
+    ends: [Crowd; 2],
+    /// Datagrams under way, with where they go to.
+    wire: Vec<(usize, Vec<u8>)>,
+    delivered: [Vec<(ConnectionHandle, Vec<u8>)>; 2],
+}
+
+fn at(end: usize) -> AddressBytes {
+    address(end as u32)
+}
+
+impl Two {
+    fn new() -> Self {
+        let mut ends = [0, 1].map(|_| Crowd::new(ideal_crypto::PROVIDER, EndpointLimits::default()));
+        ends[1].rng = ends[0].rng.split();
+        Self { ends, wire: Vec::new(), delivered: [Vec::new(), Vec::new()] }
+    }
+
+    fn connect(&mut self, from: usize, version: ProtocolVersion) -> ConnectionHandle {
+        let config = self.ends[1 - from].config(version);
+        let Crowd { endpoint, rng, now, .. } = &mut self.ends[from];
+        endpoint.connect(config, at(1 - from), *now, rng).unwrap()
+    }
+
+    /// Lets both speak until nothing is under way.
+    fn run(&mut self) {
+        loop {
+            let Self { ends, wire, .. } = self;
+            for (end, crowd) in ends.iter_mut().enumerate() {
+                crowd.transmit(|to, datagram| {
+                    assert_eq!(*to, at(1 - end));
+                    wire.push((1 - end, datagram.to_vec()));
+                });
+            }
+            if self.wire.is_empty() {
+                return;
+            }
+            for (to, mut datagram) in core::mem::take(&mut self.wire) {
+                self.receive(to, &mut datagram);
+            }
+        }
+    }
+
+    fn receive(&mut self, to: usize, datagram: &mut [u8]) {
+        let wire = &mut self.wire;
+        let handle =
+            self.ends[to].receive(&at(1 - to), datagram, |_, answer| wire.push((1 - to, answer.to_vec())));
+        let data = core::mem::take(&mut self.ends[to].data);
+        if !data.is_empty() {
+            self.delivered[to].push((handle.unwrap(), data));
+        }
+    }
+
+    fn send(&mut self, from: usize, handle: ConnectionHandle, data: &[u8]) -> Vec<u8> {
+        let mut out = [0; 256];
+        let len = self.ends[from].endpoint.send(handle, data, &mut out).unwrap();
+        out[..len].to_vec()
+    }
+
+    /// The connections of one end: the one it began, and the other.
+    fn handles(&self, end: usize, begun: ConnectionHandle) -> [ConnectionHandle; 2] {
+        let handles = self.ends[end].endpoint.connections().map(|(handle, ..)| handle);
+        let others: Vec<_> = handles.filter(|handle| *handle != begun).collect();
+        assert_eq!(others.len(), 1);
+        [begun, others[0]]
+    }
+}
+
+/// Both at the same moment, or one after the other, in every mixture of versions.
+///
+/// 9147-5.11-assoc-4
+#[test]
+fn two_connections_between_the_same_addresses() {
+    for first in VERSIONS {
+        for second in VERSIONS {
+            for simultaneous in [false, true] {
+                World::default().run(|| cross(first, second, simultaneous));
+            }
+        }
+    }
+}
+
+fn cross(first: ProtocolVersion, second: ProtocolVersion, simultaneous: bool) {
+    let mut two = Two::new();
+    let begun = [two.connect(0, first), {
+        if !simultaneous {
+            two.run();
+        }
+        two.connect(1, second)
+    }];
+    two.run();
+    for end in [0, 1] {
+        assert_eq!(two.ends[end].endpoint.stats().established, 2, "{first:?} {second:?} {simultaneous}");
+        let (own, other) = (two.handles(end, begun[end]), two.handles(1 - end, begun[1 - end]));
+        for (from, to) in [(own[0], other[1]), (own[1], other[0])] {
+            let datagram = two.send(end, from, b"to the right one");
+            two.receive(1 - end, &mut datagram.clone());
+            assert_eq!(two.delivered[1 - end].pop(), Some((to, b"to the right one".to_vec())));
+            // Again, and forged.
+            two.receive(1 - end, &mut datagram.clone());
+            let mut forged = datagram;
+            *forged.last_mut().unwrap() ^= 1;
+            two.receive(1 - end, &mut forged);
+            assert_eq!(two.delivered[1 - end].pop(), None);
+        }
+    }
+    if first == second {
+        let endpoint = &two.ends[0].endpoint;
+        assert!(endpoint.stats().trials > 0, "only keys tell them apart");
+        for (_, _, connection) in endpoint.connections() {
+            let of = |reason| connection.stats().discarded(reason);
+            assert_eq!(
+                of(Discard::BadTag) + of(Discard::Replay),
+                4,
+                "what fits no key counts against every key"
+            );
+        }
+    }
+    // One ends; the other goes on.
+    two.ends[0].endpoint.close(begun[0]);
+    two.run();
+    let left = two.ends[0].endpoint.connections().map(|(handle, ..)| handle).next().unwrap();
+    let mut datagram = two.send(0, left, b"still here");
+    two.receive(1, &mut datagram);
+    assert_eq!(two.delivered[1].pop(), Some((begun[1], b"still here".to_vec())));
+}
+
+/// The client's side of a new handshake on a known path: the old connection serves until the new one does.
+#[test]
+fn a_second_connect_replaces_the_first_when_it_is_done() {
+    for version in VERSIONS {
+        World::default().run(|| {
+            let mut two = Two::new();
+            let old = two.connect(0, version);
+            two.run();
+            let new = two.connect(0, version);
+            let mut datagram = two.send(0, old, b"over the old one");
+            two.receive(1, &mut datagram);
+            assert_eq!(two.delivered[1].pop().unwrap().1, b"over the old one");
+            assert_eq!(two.ends[0].endpoint.established(&at(1)), Some(old));
+            two.ends[0].events.clear();
+            two.run();
+            assert_eq!(two.ends[0].endpoint.established(&at(1)), Some(new));
+            let told: Vec<_> = two.ends[0].events.drain(..).map(|e| (e.connection, e.event)).collect();
+            assert_eq!(told, [(old, Event::Closed(CloseReason::Replaced)), (new, Event::Connected)]);
+            assert_eq!(two.ends[1].endpoint.stats().connections, 1);
+        });
+    }
+}
+
+#[test]
+fn an_endpoint_without_a_server_answers_nobody() {
+    let mut crowd = Crowd::new(ideal_crypto::PROVIDER, EndpointLimits::default());
+    let mut client = crowd.client(ProtocolVersion::DTLS1_2);
+    let mut deaf = dtls_core::Endpoint::client(EndpointLimits::default());
+    let (mut buffer, mut out) = ([0; 2048], [0; 2048]);
+    let hello = client.poll_transmit(crowd.now, &mut buffer).unwrap();
+    let routed = deaf.handle_datagram(crowd.now, &mut crowd.rng, &at(1), hello, &mut out);
+    assert!(matches!(routed, Routed::Dropped(Discard::UnknownPeer)));
+    assert_eq!(deaf.stats().dropped, 1);
+}
