@@ -86,6 +86,19 @@ fn lost_requests_and_acknowledgements_are_repeated_and_carried_out_once() {
 }
 
 #[test]
+fn a_bad_link_under_the_newest_version() {
+    let (mut server, address) = coap_server(&[]);
+    let links = [(|_, number| number % 4 == 0) as fn(Way, usize) -> bool, |_, number| number % 4 == 1];
+    let taps = links.map(|lost| Wiretap::losing(&address, lost));
+    let post = ["--method", "post", "--payload", "!"];
+    for client in taps.each_ref().map(|tap| client(&tap.address(), "/example_data", &post)) {
+        client.finish(0);
+    }
+    server.expect("connected: DTLS 1.3");
+    assert_eq!(client(&address, "/example_data", &[]).finish(0).stdout, "21.5 C!!\n");
+}
+
+#[test]
 fn the_default_port_is_that_of_coaps() {
     // Others may have taken the port, or be a server there: either way the message names it.
     let mut server = dtls(&["server", "--listen", "127.0.0.1", "--app", "coap", "--psk", PSK]);
