@@ -42,6 +42,19 @@ pub(crate) struct Common {
     /// File with one ID=HEX or ID=text:TEXT a line; # starts a comment line.
     #[arg(long, value_name = "FILE")]
     pub(crate) psk_file: Option<PathBuf>,
+    /// Protocol versions, comma separated: 1.2, 1.3.
+    #[arg(long, value_name = "VERSIONS", default_value = "1.2,1.3")]
+    pub(crate) versions: String,
+    /// Groups for ephemeral keys by IANA name, most preferred first, comma separated [default: x25519,secp256r1].
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) groups: Option<String>,
+    /// How DTLS 1.3 uses the key, most preferred first, comma separated: psk_dhe_ke (with an ephemeral key exchange), psk_ke
+    /// (without).
+    #[arg(long, value_name = "MODES", default_value = "psk_dhe_ke")]
+    pub(crate) psk_modes: String,
+    /// Import the key for DTLS 1.3 (RFC 9258), under this context, which both ends must give alike.
+    #[arg(long, value_name = "CONTEXT", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) psk_importer: Option<String>,
     /// Cipher suites by IANA name, most preferred first, comma separated [default: all with 16-byte tags, and in DTLS
     /// 1.2 for CoAP also those with 8].
     #[arg(long, value_name = "NAMES")]
@@ -144,9 +157,24 @@ pub struct DemoArgs {
     /// Largest datagram of the handshake, in bytes of UDP payload.
     #[arg(long, value_name = "BYTES", default_value_t = 1232, value_parser = mtu())]
     pub mtu: u16,
+    /// Protocol version.
+    #[arg(long, value_enum, default_value_t = DemoVersion::V1_2)]
+    pub version: DemoVersion,
     /// All chance follows from this number: the same seed prints the same bytes.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// The version of a demonstration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[allow(clippy::exhaustive_enums, reason = "plain settings")]
+pub enum DemoVersion {
+    /// DTLS 1.2.
+    #[value(name = "1.2")]
+    V1_2,
+    /// DTLS 1.3.
+    #[value(name = "1.3")]
+    V1_3,
 }
 
 fn mtu() -> impl TypedValueParser<Value = u16> {

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use dtls_core::{
-    Arc, CipherSuite, ClientConfig, ConfigBuilder, Limits, ListenerLimits, ServerConfig, all_suites,
+    Arc, CipherSuite, ClientConfig, ConfigBuilder, Limits, ListenerLimits, NamedGroup, ProtocolVersion, Psk,
+    PskMode, ServerConfig, all_suites,
 };
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     args::{App, ClientArgs, Common, ServerArgs},
     coap,
     keylog::KeyLogFile,
-    keys,
+    keys::{self, Key},
     trace::Trace,
 };
 
@@ -26,7 +27,7 @@ pub(crate) fn server(args: &ServerArgs, trace: &Arc<Trace>) -> Result<Arc<Server
         builder = builder.coap_suites();
     }
     with_common(builder, &args.common, limits, trace)?
-        .psk_table(keys.iter().map(|key| (key.identity.as_bytes(), &key.secret[..])))
+        .psks(keys.iter().map(|key| psk(key, &args.common)))
         .listener(listener)
         .build()
         .map_err(|error| Failure::usage(error.to_string()))
@@ -45,7 +46,7 @@ pub(crate) fn client(args: &ClientArgs, trace: &Arc<Trace>) -> Result<Arc<Client
         builder = builder.coap_suites();
     }
     with_common(builder, &args.common, limits, trace)?
-        .psk(key.identity.as_bytes(), &key.secret)
+        .psks([psk(key, &args.common)])
         .build()
         .map_err(|error| Failure::usage(error.to_string()))
 }
@@ -66,18 +67,42 @@ fn with_common<A>(
     if let Some(names) = &common.suites {
         builder = builder.suites(&suites(names)?);
     }
+    builder = builder.versions(&list("--versions", &common.versions, VERSIONS)?);
+    builder = builder.psk_modes(&list("--psk-modes", &common.psk_modes, PSK_MODES)?);
+    if let Some(names) = &common.groups {
+        builder = builder.groups(&list("--groups", names, GROUPS)?);
+    }
     if let Some(log) = KeyLogFile::open(common.keylog.as_deref())? {
         builder = builder.key_log(Arc::new(log));
     }
     Ok(builder)
 }
 
+fn psk(key: &Key, common: &Common) -> Psk {
+    match &common.psk_importer {
+        Some(context) => Psk::imported(key.identity.as_bytes(), &key.secret, context.as_bytes()),
+        None => Psk::new(key.identity.as_bytes(), &key.secret),
+    }
+}
+
+const VERSIONS: &[(&str, ProtocolVersion)] =
+    &[("1.2", ProtocolVersion::DTLS1_2), ("1.3", ProtocolVersion::DTLS1_3)];
+const PSK_MODES: &[(&str, PskMode)] = &[("psk_dhe_ke", PskMode::PskDhe), ("psk_ke", PskMode::PskOnly)];
+const GROUPS: &[(&str, NamedGroup)] = &[("x25519", NamedGroup::X25519), ("secp256r1", NamedGroup::SECP256R1)];
+
 fn suites(names: &str) -> Result<Vec<CipherSuite>, Failure> {
-    let known = |name: &str| {
-        CipherSuite::from_name(name).filter(|suite| all_suites().any(|s| s == *suite)).ok_or_else(|| {
-            let all: Vec<_> = all_suites().filter_map(CipherSuite::name).collect();
-            Failure::usage(format!("--suites: '{name}' is not one of {}", all.join(", ")))
+    let known: Vec<_> = all_suites().filter_map(|suite| Some((suite.name()?, suite))).collect();
+    list("--suites", names, &known)
+}
+
+/// The values of a comma separated list of names, in any case of letters.
+fn list<T: Copy>(option: &str, names: &str, known: &[(&str, T)]) -> Result<Vec<T>, Failure> {
+    let find = |name: &str| {
+        let found = known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let all: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+            Failure::usage(format!("{option}: '{name}' is not one of {}", all.join(", ")))
         })
     };
-    names.split(',').map(|name| known(name.trim())).collect()
+    names.split(',').map(|name| find(name.trim())).collect()
 }

@@ -10,12 +10,15 @@ mod wire;
 use core::time::Duration;
 use std::io::{self, Write};
 
-use dtls_core::{Arc, ClientConfig, Connection, Error, Event, Instant, Limits, ServerConfig, Stats};
+use dtls_core::{
+    Arc, ClientConfig, Connection, Error, Event, Instant, Limits, ProtocolVersion, ServerConfig, Stats,
+};
 use simulated_network::{Faults, Prng, Side};
 
-use crate::{DemoArgs, Failure, failure::reader_has_gone, server::describe};
-use diagram::Diagram;
+use crate::{DemoArgs, DemoVersion, Failure, failure::reader_has_gone, server::describe};
+use diagram::{Content, Diagram};
 use link::{Gateway, Link, Received};
+use wire::Recorder;
 
 const IDENTITY: &str = "sensor-1";
 const READING: &str = "temperature 21.5 C";
@@ -66,6 +69,8 @@ struct Demo {
     rng: Prng,
     link: Link,
     diagram: Diagram,
+    /// What sensor and gateway have sealed.
+    sealed: [Arc<Recorder>; 2],
     key: [u8; 16],
     sensor: Connection,
     gateway: Gateway,
@@ -86,13 +91,23 @@ impl Demo {
         let mut key = [0; 16];
         let bad = |error: &dyn core::fmt::Display| Failure::usage(error.to_string());
         dtls_core::Rng::try_fill(&mut rng, &mut key).map_err(|_| bad(&"no randomness"))?;
+        let version = match args.version {
+            DemoVersion::V1_2 => ProtocolVersion::DTLS1_2,
+            DemoVersion::V1_3 => ProtocolVersion::DTLS1_3,
+        };
+        let sealed: [Arc<Recorder>; 2] = Default::default();
+        let [client_sealed, server_sealed] = sealed.clone();
         let client = ClientConfig::builder(dtls_crypto::PROVIDER)
+            .versions(&[version])
             .limits(limits(args))
+            .trace(client_sealed)
             .psk(IDENTITY.as_bytes(), &key)
             .build()
             .map_err(|error| bad(&error))?;
         let server = ServerConfig::builder(dtls_crypto::PROVIDER)
+            .versions(&[version])
             .limits(limits(args))
+            .trace(server_sealed)
             .psk_table([(IDENTITY.as_bytes(), &key[..])])
             .build()
             .map_err(|error| bad(&error))?;
@@ -102,6 +117,7 @@ impl Demo {
             now: Instant::START,
             link: Link::new(rng.next_u64(), faults),
             diagram: Diagram::default(),
+            sealed,
             key,
             sensor: Connection::client(client, Instant::START, &mut rng).map_err(|error| bad(&error))?,
             gateway: Gateway::new(Arc::clone(&server)).map_err(|error| bad(&error))?,
@@ -114,6 +130,8 @@ impl Demo {
     /// Lets virtual time run until the reading is confirmed and both ends are done.
     fn play(&mut self) -> Result<(), Failure> {
         loop {
+            // The end of the handshake goes out before the events it leads to are acted upon.
+            self.transmit();
             self.look_at_events()?;
             self.send_reading()?;
             self.transmit();
@@ -175,7 +193,7 @@ impl Demo {
         let sent = self.sensor.send(READING.as_bytes(), &mut buffer);
         let len = sent.map_err(|error| Failure::network(format!("the reading was not sent: {error}")))?;
         let label = format!("reading '{READING}'");
-        self.link.send(&mut self.diagram, self.now, Side::Client, &buffer[..len], Some(&label));
+        self.link.send(&mut self.diagram, self.now, Side::Client, &buffer[..len], Content::Named(&label));
         let wait = FIRST_RETRY * 2u32.saturating_pow(self.reading.sends.min(8));
         self.reading.next = Some(self.now.after(wait.min(LONGEST_RETRY)));
         self.reading.sends += 1;
@@ -185,13 +203,20 @@ impl Demo {
     /// Puts on the link what the connections have to send.
     fn transmit(&mut self) {
         let mut buffer = [0; 65_535];
-        let label = self.reading.confirmed_at.is_some().then_some("close_notify");
+        let [sensor, gateway] = &self.sealed;
+        let closing = self.reading.confirmed_at.is_some();
+        sensor.take();
         while let Some(datagram) = self.sensor.poll_transmit(self.now, &mut buffer) {
-            self.link.send(&mut self.diagram, self.now, Side::Client, datagram, label);
+            let notes = sensor.take();
+            let content = if closing { Content::Named("close_notify") } else { Content::Records(&notes) };
+            self.link.send(&mut self.diagram, self.now, Side::Client, datagram, content);
         }
-        let label = self.gateway.is_closed().then_some("close_notify");
+        let closing = self.gateway.is_closed();
+        gateway.take();
         while let Some(datagram) = self.gateway.poll_transmit(self.now, &mut buffer) {
-            self.link.send(&mut self.diagram, self.now, Side::Server, datagram, label);
+            let notes = gateway.take();
+            let content = if closing { Content::Named("close_notify") } else { Content::Records(&notes) };
+            self.link.send(&mut self.diagram, self.now, Side::Server, datagram, content);
         }
     }
 
@@ -216,7 +241,8 @@ impl Demo {
                 Side::Server => match self.gateway.receive(self.now, &mut self.rng, &mut arrival.bytes) {
                     Received::Nothing => {}
                     Received::Answer(reply) => {
-                        self.link.send(&mut self.diagram, self.now, Side::Server, &reply, None);
+                        let content = Content::Records(&[]);
+                        self.link.send(&mut self.diagram, self.now, Side::Server, &reply, content);
                     }
                     Received::Readings(readings) => self.confirm(&readings),
                 },
@@ -232,8 +258,8 @@ impl Demo {
             }
             let mut buffer = [0; 256];
             if let Some(len) = self.gateway.send(CONFIRMATION.as_bytes(), &mut buffer) {
-                let label = Some("confirmation");
-                self.link.send(&mut self.diagram, self.now, Side::Server, &buffer[..len], label);
+                let content = Content::Named("confirmation");
+                self.link.send(&mut self.diagram, self.now, Side::Server, &buffer[..len], content);
             }
         }
     }

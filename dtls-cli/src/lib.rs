@@ -20,7 +20,7 @@ use std::{io, process::ExitCode};
 
 use clap::Parser;
 
-pub use args::DemoArgs;
+pub use args::{DemoArgs, DemoVersion};
 pub use failure::Failure;
 
 use args::{Cli, Command};

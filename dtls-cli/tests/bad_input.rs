@@ -37,7 +37,8 @@ fn client_refused(arguments: &[&str], says: &[&str]) {
 fn wrong_key() {
     let (mut server, address) = server(&["--psk", PSK, "--trace"]);
     let tap = Wiretap::before(&address);
-    let output = dtls(&["client", &tap.address(), "--psk", WRONG_PSK, "--timeout", "3"]).finish(1);
+    let output = dtls(&["client", &tap.address(), "--psk", WRONG_PSK, "--timeout", "3", "--versions", "1.2"])
+        .finish(1);
     assert!(output.stderr.contains("no answer to Finished: wrong key?"), "{}", output.stderr);
     // The server drops the record, says why, and nothing to the peer.
     server.expect("the record does not authenticate");
@@ -124,6 +125,18 @@ fn unknown_suite() {
         &["--psk", PSK, "--suites", "TLS_RSA_WITH_NULL_MD5"],
         &["--suites: 'TLS_RSA_WITH_NULL_MD5' is not one of", "TLS_PSK_WITH_AES_128_CCM_8"],
     );
+}
+
+#[test]
+fn unknown_version_group_and_mode() {
+    client_refused(&["--psk", PSK, "--versions", "1.3,1.1"], &["--versions: '1.1' is not one of 1.2, 1.3"]);
+    let says = ["--groups: 'x448' is not one of x25519, secp256r1"];
+    client_refused(&["--psk", PSK, "--groups", "x448"], &says);
+    let says = ["--psk-modes: 'psk' is not one of psk_dhe_ke, psk_ke"];
+    client_refused(&["--psk", PSK, "--psk-modes", "psk"], &says);
+    // What is known but cannot work together.
+    let says = ["no cipher suite is configured"];
+    client_refused(&["--psk", PSK, "--versions", "1.2", "--suites", "TLS_AES_128_GCM_SHA256"], &says);
 }
 
 #[test]

@@ -16,8 +16,9 @@ fn lines_go_there_and_replies_come_back_on_standard_output() {
     client.type_line("grüße");
     let output = client.finish(0);
     assert_eq!(output.stdout, "21.5 C\n\ngrüße\n");
-    assert!(output.stderr.contains("DTLS 1.2, TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256"), "{}", output.stderr);
-    server.expect("connected: DTLS 1.2");
+    // The newest version is the default of both ends.
+    assert!(output.stderr.contains("DTLS 1.3, TLS_AES_128_GCM_SHA256"), "{}", output.stderr);
+    server.expect("connected: DTLS 1.3");
     server.expect("closed: close_notify from the peer");
 }
 
@@ -43,7 +44,7 @@ fn keys_from_a_file_and_as_text() {
 fn both_ends_close_in_order() {
     let (_server, address) = server(&["--psk", PSK]);
     let tap = Wiretap::before(&address);
-    let client = dtls(&["client", &tap.address(), "--psk", PSK, "--send", "bye"]);
+    let client = dtls(&["client", &tap.address(), "--psk", PSK, "--send", "bye", "--versions", "1.2"]);
     assert_eq!(client.finish(0).stdout, "bye\n");
     // Protected, in epoch 1: two bytes, explicit nonce and tag.
     let alerts = alerts(&tap, Way::ToServer);
@@ -84,21 +85,69 @@ fn short_tags_only_on_demand() {
 
 #[test]
 fn both_ends_log_the_same_secret() {
-    let [ours, theirs] = ["log-client", "log-server"].map(TempPath::new);
-    let (_server, address) = server(&["--psk", PSK, "--keylog", theirs.as_str()]);
-    let mut client = Process::start_with(
-        env!("CARGO_BIN_EXE_dtls"),
-        &["client", &address, "--psk", PSK],
-        &[("SSLKEYLOGFILE", ours.as_str())],
-    );
-    echo(&mut client, "hello");
-    client.finish(0);
-    let line = fs::read_to_string(&ours.0).unwrap();
-    assert_eq!(line, fs::read_to_string(&theirs.0).unwrap());
-    let words: Vec<_> = line.trim_end().split(' ').collect();
-    assert!(
-        matches!(&words[..], ["CLIENT_RANDOM", random, secret] if random.len() == 64 && secret.len() == 96)
-    );
+    for (version, labels) in [("1.2", &["CLIENT_RANDOM"][..]), ("1.3", SECRETS_13)] {
+        let [ours, theirs] =
+            ["log-client", "log-server"].map(|name| TempPath::new(&format!("{name}-{version}")));
+        let (_server, address) = server(&["--psk", PSK, "--keylog", theirs.as_str()]);
+        let mut client = Process::start_with(
+            env!("CARGO_BIN_EXE_dtls"),
+            &["client", &address, "--psk", PSK, "--versions", version],
+            &[("SSLKEYLOGFILE", ours.as_str())],
+        );
+        echo(&mut client, "hello");
+        client.finish(0);
+        let log = fs::read_to_string(&ours.0).unwrap();
+        assert_eq!(log, fs::read_to_string(&theirs.0).unwrap());
+        let secret_len = if version == "1.2" { 96 } else { 64 };
+        for (line, label) in log.lines().zip(labels) {
+            let words: Vec<_> = line.split(' ').collect();
+            let fits = matches!(&words[..], [l, random, secret]
+                if l == label && random.len() == 64 && secret.len() == secret_len);
+            assert!(fits, "{line}");
+        }
+        assert_eq!(log.lines().count(), labels.len());
+    }
+}
+
+const SECRETS_13: &[&str] = &[
+    "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+    "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+    "CLIENT_TRAFFIC_SECRET_0",
+    "SERVER_TRAFFIC_SECRET_0",
+    "EXPORTER_SECRET",
+];
+
+/// Either end decides, and so do groups, modes and imported keys.
+#[test]
+fn versions_modes_groups_and_imported_keys() {
+    let (mut server, address) = server(&["--psk", PSK, "--psk-modes", "psk_dhe_ke,psk_ke"]);
+    for (options, agreed) in [
+        (&["--versions", "1.2"][..], "DTLS 1.2"),
+        (&["--versions", "1.3"], "DTLS 1.3"),
+        (&["--versions", "1.3,1.2", "--psk-modes", "PSK_KE"], "DTLS 1.3"),
+        (&["--groups", "secp256r1"], "DTLS 1.3"),
+    ] {
+        let output = dtls(&[&["client", &address, "--psk", PSK, "--send", "x"], options].concat()).finish(0);
+        assert_eq!(output.stdout, "x\n");
+        server.expect(&format!("connected: {agreed}"));
+    }
+    let (_importer, address) = harness::server(&["--psk", PSK, "--psk-importer", "meters"]);
+    let client = |context: &[&str], code| {
+        dtls(&[&["client", &address, "--psk", PSK, "--send", "x"], context].concat()).finish(code)
+    };
+    assert_eq!(client(&["--psk-importer", "meters"], 0).stdout, "x\n");
+    for other in [&["--psk-importer", "others"][..], &["--psk-importer"], &[]] {
+        assert!(client(other, 1).stderr.contains("decrypt_error"));
+    }
+}
+
+#[test]
+fn versions_that_do_not_meet() {
+    for (ours, theirs) in [("1.3", "1.2"), ("1.2", "1.3")] {
+        let (_server, address) = server(&["--psk", PSK, "--versions", theirs]);
+        let output = dtls(&["client", &address, "--psk", PSK, "--send", "x", "--versions", ours]).finish(1);
+        assert!(output.stderr.contains("protocol_version"), "{}", output.stderr);
+    }
 }
 
 #[test]
@@ -107,7 +156,7 @@ fn a_trace_shows_messages_records_and_datagrams() {
     let output = dtls(&["client", &address, "--psk", PSK, "--trace", "--send", "x"]).finish(0);
     assert_eq!(output.stdout, "x\n");
     for text in
-        ["message out client_hello #0", "message in server_hello", "record out 1:0", "alert out close_notify"]
+        ["message out client_hello #0", "message in server_hello", "record out 3:0", "alert out close_notify"]
     {
         assert!(output.stderr.contains(text), "no '{text}' in {}", output.stderr);
     }

@@ -13,6 +13,15 @@ use super::wire;
 /// Characters between the two life lines.
 const WIDTH: usize = 74;
 
+/// What only the sender of a datagram knows about it.
+#[derive(Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// What its application data says.
+    Named(&'a str),
+    /// The records in it.
+    Records(&'a [wire::Note]),
+}
+
 /// Collects lines.
 #[derive(Debug, Default)]
 pub(crate) struct Diagram {
@@ -23,20 +32,20 @@ pub(crate) struct Diagram {
 }
 
 impl Diagram {
-    /// Adds a datagram. `label` names what only its sender can read.
+    /// Adds a datagram.
     pub(crate) fn datagram(
         &mut self,
         now: Instant,
         from: Side,
         bytes: &[u8],
         fate: Fate,
-        label: Option<&str>,
+        content: Content<'_>,
     ) {
         let client = from == Side::Client;
-        let (what, again) = match label {
-            Some(label) => (label.to_owned(), !self.labelled.insert((client, label.to_owned()))),
-            None => {
-                let parts = wire::parts(bytes);
+        let (what, again) = match content {
+            Content::Named(label) => (label.to_owned(), !self.labelled.insert((client, label.to_owned()))),
+            Content::Records(notes) => {
+                let parts = wire::parts(bytes, client, notes);
                 let new: Vec<bool> =
                     parts.iter().map(|part| self.sent.insert((client, part.identity))).collect();
                 let names: Vec<_> = parts.into_iter().map(|part| part.name).collect();
@@ -112,7 +121,7 @@ mod tests {
         let mut diagram = Diagram::default();
         let ccs = [20, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1];
         for side in [Side::Client, Side::Client, Side::Server] {
-            diagram.datagram(Instant::START, side, &ccs, Fate::Passed, None);
+            diagram.datagram(Instant::START, side, &ccs, Fate::Passed, Content::Records(&[]));
         }
         let again: Vec<_> = diagram.lines.iter().map(|line| line.contains("again: ")).collect();
         assert_eq!(again, [false, true, false]);

@@ -5,7 +5,7 @@ use dtls_core::{
 };
 use simulated_network::{Arrival, Fate, Faults, Network, Side};
 
-use super::{Diagram, describe};
+use super::{Diagram, describe, diagram::Content};
 
 /// What went over the link.
 #[derive(Clone, Copy, Default, Debug)]
@@ -32,10 +32,10 @@ impl Link {
         now: Instant,
         from: Side,
         datagram: &[u8],
-        label: Option<&str>,
+        content: Content<'_>,
     ) {
         let fate = self.0.send(now, from, datagram);
-        diagram.datagram(now, from, datagram, fate, label);
+        diagram.datagram(now, from, datagram, fate, content);
     }
 
     pub(crate) fn next_arrival(&self) -> Option<Instant> {

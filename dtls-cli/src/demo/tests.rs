@@ -3,7 +3,7 @@
 use super::*;
 
 fn lossy(seed: u64) -> DemoArgs {
-    DemoArgs { loss: 0.3, duplicate: 0.1, reorder: 0.2, mtu: 1232, seed }
+    DemoArgs { loss: 0.3, duplicate: 0.1, reorder: 0.2, mtu: 1232, version: DemoVersion::V1_2, seed }
 }
 
 fn output(args: &DemoArgs) -> (Result<(), Failure>, String) {
@@ -39,8 +39,40 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
 }
 
 #[test]
+fn the_newest_version_on_a_bad_link_and_a_good_one() {
+    for seed in 1..=200 {
+        let (end, text) = output(&DemoArgs { version: DemoVersion::V1_3, ..lossy(seed) });
+        assert_eq!(end, Ok(()), "seed {seed}\n{text}");
+    }
+    let good = DemoArgs { loss: 0.0, duplicate: 0.0, reorder: 0.0, version: DemoVersion::V1_3, ..lossy(1) };
+    let (end, text) = output(&good);
+    assert_eq!(end, Ok(()));
+    assert!(!text.contains("again"), "{text}");
+    let mut rest = text.as_str();
+    for part in [
+        "ClientHello",
+        "HelloRetryRequest",
+        "ClientHello",
+        "ServerHello, {EncryptedExtensions, Finished} epoch 2",
+        "{Finished} epoch 2",
+        "reading 'temperature 21.5 C'",
+        "[ACK] epoch 3",
+        "close_notify",
+    ] {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("no {part} in order in\n{text}")).1;
+    }
+}
+
+#[test]
 fn a_good_link_needs_each_message_once() {
-    let (end, text) = output(&DemoArgs { loss: 0.0, duplicate: 0.0, reorder: 0.0, mtu: 1232, seed: 1 });
+    let (end, text) = output(&DemoArgs {
+        loss: 0.0,
+        duplicate: 0.0,
+        reorder: 0.0,
+        mtu: 1232,
+        version: DemoVersion::V1_2,
+        seed: 1,
+    });
     assert_eq!(end, Ok(()));
     assert!(!text.contains("again") && text.contains("0 lost"), "{text}");
     let mut rest = text.as_str();

@@ -1,8 +1,34 @@
 //! What anyone on the path can read in a datagram: record headers and unprotected handshake headers.
 //!
-//! The diagram shows what is on the wire, so it reads the wire and asks neither connection.
+//! The diagram shows what is on the wire, so it reads the wire. What DTLS 1.3 hides there, even the type of a record, its
+//! sender has noted when it was sealed.
 
-use dtls_core::{ContentType, HandshakeType};
+use std::sync::{Mutex, PoisonError};
+
+use dtls_core::{ContentType, HandshakeType, TraceEvent, TraceSink};
+
+/// Notes the records of one side in the order in which they were sealed.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder(Mutex<Vec<Note>>);
+
+/// Content type, epoch and sequence number of a sealed record.
+pub(crate) type Note = (ContentType, u16, u64);
+
+impl Recorder {
+    /// What was noted since the last call.
+    pub(crate) fn take(&self) -> Vec<Note> {
+        core::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl TraceSink for Recorder {
+    fn event(&self, event: &TraceEvent) {
+        if let TraceEvent::RecordSent { content, number, .. } = event {
+            let note = (*content, number.epoch(), number.seq());
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        }
+    }
+}
 
 /// One part of a datagram, such as a handshake message.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -13,8 +39,9 @@ pub(crate) struct Part {
     pub(crate) identity: (u8, u16, usize),
 }
 
-/// The parts of a datagram in order. Ends at the first thing that is no DTLS 1.2 record.
-pub(crate) fn parts(datagram: &[u8]) -> Vec<Part> {
+/// The parts of a datagram in order; `notes` of all its records, if it has any of DTLS 1.3. Ends at the first thing that is
+/// no record.
+pub(crate) fn parts(datagram: &[u8], from_client: bool, notes: &[Note]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = datagram;
     // RFC 6347 §4.1: type, version, epoch, sequence number, length.
@@ -32,7 +59,27 @@ pub(crate) fn parts(datagram: &[u8]) -> Vec<Part> {
         });
         rest = next;
     }
+    // RFC 9147 §4: the unified header starts with 001. From there on only the sender knows.
+    if rest.first().is_some_and(|byte| byte & 0b1110_0000 == 0b0010_0000) {
+        parts.extend(notes.iter().skip(parts.len()).map(|note| hidden(*note, from_client)));
+    }
     parts
+}
+
+/// A record of DTLS 1.3 with its epoch, in the brackets of RFC 8446: braces for handshake keys, square ones for later.
+fn hidden((typ, epoch, seq): Note, from_client: bool) -> Part {
+    let what = match typ {
+        ContentType::HANDSHAKE if from_client => "Finished",
+        ContentType::HANDSHAKE if epoch == 2 => "EncryptedExtensions, Finished",
+        ContentType::HANDSHAKE => "handshake message",
+        ContentType::ACK => "ACK",
+        ContentType::ALERT => "Alert",
+        _ => "application data",
+    };
+    let name = if epoch == 2 { format!("{{{what}}} epoch 2") } else { format!("[{what}] epoch {epoch}") };
+    // An ACK is never the same twice.
+    let identity = if typ == ContentType::ACK { (typ.0, epoch, seq as usize) } else { (typ.0, epoch, 0) };
+    Part { name, identity }
 }
 
 fn plain(typ: ContentType, epoch: u16, name: &str) -> Part {
@@ -41,12 +88,17 @@ fn plain(typ: ContentType, epoch: u16, name: &str) -> Part {
 
 /// The one handshake fragment of an unprotected record (RFC 6347 §4.2.2: type, length, message_seq, offset, length).
 fn message(body: &[u8]) -> Part {
-    let Some((&[typ, l0, l1, l2, s0, s1, o0, o1, o2, f0, f1, f2], _)) = body.split_first_chunk() else {
+    let Some((&[typ, l0, l1, l2, s0, s1, o0, o1, o2, f0, f1, f2], rest)) = body.split_first_chunk() else {
         return plain(ContentType::HANDSHAKE, 0, "malformed handshake message");
     };
     let [length, offset, fragment] =
         [[l0, l1, l2], [o0, o1, o2], [f0, f1, f2]].map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]) as usize);
     let mut name = camel_case(HandshakeType(typ).name().unwrap_or("unknown message"));
+    // A ServerHello with this random value asks for another ClientHello (RFC 8446 §4.1.3); its start tells it apart.
+    if HandshakeType(typ) == HandshakeType::SERVER_HELLO && rest.get(2..6) == Some(&[0xcf, 0x21, 0xad, 0x74])
+    {
+        name = "HelloRetryRequest".into();
+    }
     if fragment < length {
         name = format!("{name} [{offset}..{} of {length}]", offset + fragment);
     }
@@ -77,8 +129,22 @@ mod tests {
             &[1, 2, 3],
         ]
         .concat();
-        let names: Vec<_> = parts(&datagram).into_iter().map(|part| part.name).collect();
+        let names: Vec<_> = parts(&datagram, true, &[]).into_iter().map(|part| part.name).collect();
         assert_eq!(names, ["ChangeCipherSpec", "ServerHello [60..62 of 90]", "Finished"]);
-        assert_eq!(parts(&[]), []);
+        assert_eq!(parts(&[], true, &[]), []);
+    }
+
+    #[test]
+    fn hidden_parts_are_named_by_their_sender() {
+        let datagram =
+            [&[20, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1][..], &[0x2e, 1, 2, 0, 1, 9, 0x2f, 7, 7]]
+                .concat();
+        let notes = [
+            (ContentType::CHANGE_CIPHER_SPEC, 0, 1),
+            (ContentType::HANDSHAKE, 2, 0),
+            (ContentType::ACK, 3, 0),
+        ];
+        let names: Vec<_> = parts(&datagram, false, &notes).into_iter().map(|part| part.name).collect();
+        assert_eq!(names, ["ChangeCipherSpec", "{EncryptedExtensions, Finished} epoch 2", "[ACK] epoch 3"]);
     }
 }
