@@ -2,8 +2,8 @@
 
 use core::{net::SocketAddr, time::Duration};
 
-use dtls_core::{CloseReason, Connection, PeerIdentity};
-use dtls_udp::{Server, ServerEvent, ServerLimits};
+use dtls_core::{CloseReason, Connection, EndpointLimits, PeerIdentity};
+use dtls_udp::{Server, ServerEvent};
 
 use crate::{
     Failure,
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ServerArgs) -> Result<(), Failure> {
     let trace = Trace::new(args.common.trace);
     let config = config::server(args, &trace)?;
     let listen = listen_address(args)?;
-    let mut server = Server::bind(listen, config, ServerLimits::default())
+    let mut server = Server::bind(listen, config, EndpointLimits::default())
         .map_err(|error| Failure::usage(format!("cannot listen on {listen}: {error}")))?;
     server.observe(Box::new(Watch(trace)));
     let address =
@@ -102,6 +102,8 @@ fn reason_text(reason: CloseReason) -> String {
             Some(alert) => format!("{error}; sent the alert {alert}"),
             None => error.to_string(),
         },
+        CloseReason::Replaced => "replaced by a newer connection".into(),
+        CloseReason::Evicted => "gave way to other handshakes".into(),
         _ => "over".into(),
     }
 }

@@ -86,12 +86,9 @@ impl Observer for Watch {
         self.0.turn_to(peer);
     }
 
-    fn dropped(&mut self, peer: SocketAddr, reason: Option<Discard>) {
+    fn dropped(&mut self, peer: SocketAddr, reason: Discard) {
         self.0.turn_to(peer);
-        match reason {
-            Some(reason) => self.0.print(format_args!("dropped: {reason}")),
-            None => self.0.print(format_args!("dropped: there are as many peers as there may be")),
-        }
+        self.0.print(format_args!("dropped: {reason}"));
     }
 }
 

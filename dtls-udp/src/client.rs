@@ -58,6 +58,15 @@ impl Client {
         };
         let socket = UdpSocket::bind(any)?;
         socket.connect(peer)?;
+        Self::on_socket(socket, config)
+    }
+
+    /// Like [`start`](Self::start), on a socket that is connected to the server already, from a port of the caller's choice.
+    ///
+    /// # Errors
+    /// Like [`start`](Self::start).
+    pub fn on_socket(socket: UdpSocket, config: Arc<ClientConfig>) -> Result<Self, Error> {
+        let peer = socket.peer_addr()?;
         let clock = Clock::start();
         let connection = Connection::client(config, clock.now(), &mut SystemRng)?;
         Ok(Self {

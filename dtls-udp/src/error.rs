@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io;
 
-use dtls_core::SendError;
+use dtls_core::{ConnectError, SendError};
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub enum Error {
     Dtls(dtls_core::Error),
     /// This data was not sent; the connection is as it was.
     Send(SendError),
+    /// The connection could not be begun.
+    Connect(ConnectError),
     /// The peer has closed the connection in order.
     Closed,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Error {
             Self::Io(error) => write!(f, "the socket failed: {error}"),
             Self::Dtls(error) => error.fmt(f),
             Self::Send(error) => error.fmt(f),
+            Self::Connect(error) => error.fmt(f),
             Self::Closed => f.write_str("the peer has closed the connection"),
         }
     }
@@ -36,6 +39,7 @@ impl core::error::Error for Error {
             Self::Io(error) => Some(error),
             Self::Dtls(error) => Some(error),
             Self::Send(error) => Some(error),
+            Self::Connect(error) => Some(error),
             Self::Closed => None,
         }
     }
@@ -56,5 +60,11 @@ impl From<dtls_core::Error> for Error {
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Self::Send(error)
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
     }
 }

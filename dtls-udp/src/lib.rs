@@ -5,14 +5,14 @@
 //! are what they take randomness and time from, for use with other drivers too.
 //!
 //! ```
-//! use dtls_core::{ClientConfig, ServerConfig};
-//! use dtls_udp::{Client, Server, ServerEvent, ServerLimits};
+//! use dtls_core::{ClientConfig, EndpointLimits, ServerConfig};
+//! use dtls_udp::{Client, Server, ServerEvent};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = ServerConfig::builder(dtls_crypto::PROVIDER)
 //!     .psk_table([(&b"sensor-1"[..], &[0x5a; 16][..])])
 //!     .build()?;
-//! let mut server = Server::bind("127.0.0.1:0", config, ServerLimits::default())?;
+//! let mut server = Server::bind("127.0.0.1:0", config, EndpointLimits::default())?;
 //! let address = server.local_addr()?;
 //! std::thread::spawn(move || {
 //!     while let Ok(event) = server.next_event(None) {
@@ -37,7 +37,7 @@
 mod client;
 mod clock;
 mod error;
-mod peers;
+mod hub;
 mod rng;
 mod server;
 mod socket;
@@ -45,6 +45,6 @@ mod socket;
 pub use client::Client;
 pub use clock::Clock;
 pub use error::Error;
-pub use peers::ServerLimits;
+pub use hub::{Peer, ServerEvent};
 pub use rng::SystemRng;
-pub use server::{Observer, Server, ServerEvent};
+pub use server::{Observer, Server};

@@ -6,50 +6,16 @@ use std::{
     net::{ToSocketAddrs, UdpSocket},
 };
 
-use dtls_core::{ApiMisuse, Arc, CloseReason, Connection, Discard, SendError, ServerConfig};
+use dtls_core::{
+    ApiMisuse, Arc, ClientConfig, Connection, Discard, Endpoint, EndpointLimits, EndpointStats, ServerConfig,
+};
 
 use crate::{
     Clock, Error, SystemRng,
     client::earliest,
-    peers::{Outlet, Peers, ServerLimits},
+    hub::{Hub, Outlet, Peer, ServerEvent},
     socket::{MAX_DATAGRAM, Path, Received, Socket},
 };
-
-/// Something that happened to one peer of a [`Server`].
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum ServerEvent {
-    /// The handshake has completed; [`Server::connection`] knows what was agreed.
-    Connected {
-        /// Its address.
-        peer: SocketAddr,
-    },
-    /// One record of application data.
-    Data {
-        /// Who sent it.
-        peer: SocketAddr,
-        /// What it carried; may be empty.
-        data: Vec<u8>,
-        /// The epoch it was sent in, for protocols that bind answers to it, such as CoAP (RFC 7252 §9.1).
-        epoch: u16,
-    },
-    /// The key of this identity is wanted; answer with [`Server::provide_psk`].
-    PskWanted {
-        /// Its address.
-        peer: SocketAddr,
-        /// The identity as sent, not authenticated yet.
-        identity: Vec<u8>,
-    },
-    /// A connection or a handshake is over.
-    Closed {
-        /// Its address.
-        peer: SocketAddr,
-        /// Why.
-        reason: CloseReason,
-        /// Whether the handshake had completed.
-        was_connected: bool,
-    },
-}
 
 /// Looks on while a [`Server`] works, for logs. All methods do nothing unless implemented.
 pub trait Observer: Send {
@@ -69,9 +35,8 @@ pub trait Observer: Send {
         let _ = peer;
     }
 
-    /// A datagram from an address without a connection was dropped for `reason`, or, without one, because the server has as
-    /// many peers as it may have.
-    fn dropped(&mut self, peer: SocketAddr, reason: Option<Discard>) {
+    /// A datagram was dropped for `reason` before it came to any connection.
+    fn dropped(&mut self, peer: SocketAddr, reason: Discard) {
         let _ = (peer, reason);
     }
 }
@@ -83,7 +48,7 @@ pub trait Observer: Send {
 pub struct Server {
     socket: Socket,
     clock: Clock,
-    peers: Peers,
+    hub: Hub,
     observer: Box<dyn Observer>,
     buffer: Box<[u8]>,
 }
@@ -96,13 +61,13 @@ impl Server {
     pub fn bind(
         address: impl ToSocketAddrs,
         config: Arc<ServerConfig>,
-        limits: ServerLimits,
+        limits: EndpointLimits,
     ) -> io::Result<Self> {
-        let peers = Peers::new(config, limits, MAX_DATAGRAM).map_err(io::Error::other)?;
+        let endpoint = Endpoint::server(config, limits).map_err(io::Error::other)?;
         Ok(Self {
             socket: Socket::serving(UdpSocket::bind(address)?)?,
             clock: Clock::start(),
-            peers,
+            hub: Hub::new(endpoint),
             observer: Box::new(NoObserver),
             buffer: vec![0; MAX_DATAGRAM].into(),
         })
@@ -131,76 +96,88 @@ impl Server {
         loop {
             let now = self.clock.now();
             let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
-            self.peers.handle_timeout(now, &mut outlet);
-            if let Some(event) = self.peers.poll_event() {
+            self.hub.handle_timeout(now, &mut outlet);
+            if let Some(event) = self.hub.poll_event() {
                 return Ok(Some(event));
             }
-            let wake = earliest(self.peers.poll_timeout(), deadline);
+            let wake = earliest(self.hub.poll_timeout(), deadline);
             let received = self.socket.receive(&mut self.buffer, wake.map(|wake| wake.since(now)))?;
             if let Received::Datagram(len, path) = received {
                 self.take_in(len, path);
             }
             if deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
-                return Ok(self.peers.poll_event());
+                return Ok(self.hub.poll_event());
             }
         }
+    }
+
+    /// Begins a connection to `address` from the server's own port. [`ServerEvent::Connected`] or [`ServerEvent::Closed`]
+    /// follows.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if there is no room, or no randomness; [`Error::Io`] if there is no way to the address.
+    pub fn connect(&mut self, address: SocketAddr, config: Arc<ClientConfig>) -> Result<Peer, Error> {
+        let path = self.socket.path_to(address)?;
+        let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
+        self.hub.connect(path, config, self.clock.now(), &mut outlet)
     }
 
     /// Sends `data` as one record in one datagram, which the network may lose.
     ///
     /// # Errors
     /// [`Error::Send`] for data that does not fit, or without an established connection to `peer`.
-    pub fn send(&mut self, peer: SocketAddr, data: &[u8]) -> Result<(), Error> {
+    pub fn send(&mut self, peer: Peer, data: &[u8]) -> Result<(), Error> {
         let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
-        let sent = self.peers.send(peer, data, &mut outlet);
-        Ok(sent.unwrap_or(Err(SendError::Closed))?)
+        Ok(self.hub.send(peer, data, &mut outlet)?)
     }
 
     /// Answers [`ServerEvent::PskWanted`] with the key of that identity, or `None` if there is none.
     ///
     /// # Errors
     /// [`ApiMisuse`] if no key is wanted for this peer, any more, or if it has not 1 to 256 bytes.
-    pub fn provide_psk(&mut self, peer: SocketAddr, psk: Option<&[u8]>) -> Result<(), ApiMisuse> {
+    pub fn provide_psk(&mut self, peer: Peer, psk: Option<&[u8]>) -> Result<(), ApiMisuse> {
         self.act(peer, |connection| connection.provide_psk(&mut SystemRng, psk))
             .unwrap_or(Err(ApiMisuse::NoPskWanted))
     }
 
     /// Ends the connection to `peer` in order. Its [`ServerEvent::Closed`] follows.
-    pub fn close(&mut self, peer: SocketAddr) {
+    pub fn close(&mut self, peer: Peer) {
         self.act(peer, Connection::close);
     }
 
     /// Ends all connections in order.
     pub fn close_all(&mut self) {
-        for peer in self.peers.addresses() {
+        for peer in self.hub.peers().collect::<Vec<_>>() {
             self.close(peer);
         }
     }
 
     /// The connection to `peer`, for what was agreed, statistics and exported keys.
-    pub fn connection(&self, peer: SocketAddr) -> Option<&Connection> {
-        self.peers.connection(peer)
+    pub fn connection(&self, peer: Peer) -> Option<&Connection> {
+        self.hub.endpoint().connection(peer.handle())
     }
 
-    fn act<T>(&mut self, peer: SocketAddr, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
+    /// What the server did since its start, and what it holds.
+    pub const fn stats(&self) -> &EndpointStats {
+        self.hub.endpoint().stats()
+    }
+
+    fn act<T>(&mut self, peer: Peer, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
         let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
-        self.peers.with(peer, self.clock.now(), &mut outlet, act)
+        self.hub.with(peer, self.clock.now(), &mut outlet, act)
     }
 
     fn take_in(&mut self, len: usize, path: Path) {
         self.observer.received(path.peer, len);
         let datagram = self.buffer.get_mut(..len).unwrap_or_default();
         let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
-        self.peers.handle(self.clock.now(), path, datagram, &mut outlet);
+        self.hub.handle(self.clock.now(), path, datagram, &mut outlet);
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("socket", &self.socket)
-            .field("peers", &self.peers)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("socket", &self.socket).field("hub", &self.hub).finish_non_exhaustive()
     }
 }
 
@@ -220,7 +197,7 @@ impl Outlet for SocketOutlet<'_> {
         self.socket.send_to(datagram, path);
     }
 
-    fn dropped(&mut self, from: SocketAddr, reason: Option<Discard>) {
+    fn dropped(&mut self, from: SocketAddr, reason: Discard) {
         self.observer.dropped(from, reason);
     }
 

@@ -28,7 +28,7 @@ pub(crate) enum Received {
 }
 
 /// The two ends of a datagram's way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Path {
     /// The peer's address.
     pub(crate) peer: SocketAddr,
@@ -54,6 +54,22 @@ impl Socket {
     pub(crate) fn serving(socket: UdpSocket) -> io::Result<Self> {
         let tells_local = socket.local_addr()?.ip().is_unspecified() && enable_packet_info(&socket);
         Ok(Self { socket, tells_local })
+    }
+
+    /// The way on which datagrams to and from `peer` will go.
+    pub(crate) fn path_to(&self, peer: SocketAddr) -> io::Result<Path> {
+        let own = self.socket.local_addr()?;
+        let peer = match (own, peer) {
+            (SocketAddr::V6(_), SocketAddr::V4(v4)) => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
+            _ => peer,
+        };
+        if !self.tells_local {
+            return Ok(Path { peer, local: None });
+        }
+        // Connecting a UDP socket sends nothing: it asks the system which own address it would take.
+        let scout = UdpSocket::bind((own.ip(), 0))?;
+        scout.connect(peer)?;
+        Ok(Path { peer, local: Some(scout.local_addr()?.ip()) })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -3,8 +3,8 @@
 use core::{net::SocketAddr, time::Duration};
 use std::{net::UdpSocket, sync::mpsc, thread};
 
-use dtls_core::{Arc, ClientConfig, CloseReason, Limits, SendError, ServerConfig};
-use dtls_udp::{Client, Error, Server, ServerEvent, ServerLimits};
+use dtls_core::{Arc, ClientConfig, CloseReason, EndpointLimits, Limits, SendError, ServerConfig};
+use dtls_udp::{Client, Error, Server, ServerEvent};
 
 const KEY: [u8; 16] = [0x5a; 16];
 /// Far more than anything here takes; only a bug waits for it.
@@ -19,7 +19,7 @@ fn client_config(identity: &[u8]) -> Arc<ClientConfig> {
 }
 
 /// An echo server in a thread of its own, which reports its events.
-fn echo(any: &str, limits: ServerLimits) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
+fn echo(any: &str, limits: EndpointLimits) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
     let mut server = Server::bind(any, server_config(), limits).unwrap();
     let address = server.local_addr().unwrap();
     let (tell, events) = mpsc::channel();
@@ -43,7 +43,7 @@ fn exchange(client: &mut Client, data: &[u8]) {
 
 #[test]
 fn many_peers_are_told_apart() {
-    let (address, events) = echo("127.0.0.1:0", ServerLimits::default());
+    let (address, events) = echo("127.0.0.1:0", EndpointLimits::default());
     let mut clients: Vec<_> =
         (0..5).map(|_| Client::connect(address, client_config(b"sensor")).unwrap()).collect();
     for (i, client) in clients.iter_mut().enumerate() {
@@ -60,7 +60,7 @@ fn many_peers_are_told_apart() {
 
 #[test]
 fn an_empty_record_arrives_as_such() {
-    let (address, _events) = echo("127.0.0.1:0", ServerLimits::default());
+    let (address, _events) = echo("127.0.0.1:0", EndpointLimits::default());
     let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
     exchange(&mut client, b"");
     assert_eq!(client.receive(Some(Duration::from_millis(1))).unwrap(), None);
@@ -68,7 +68,7 @@ fn an_empty_record_arrives_as_such() {
 
 #[test]
 fn data_that_does_not_fit_is_refused_and_the_connection_goes_on() {
-    let (address, _events) = echo("127.0.0.1:0", ServerLimits::default());
+    let (address, _events) = echo("127.0.0.1:0", EndpointLimits::default());
     let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
     assert!(matches!(client.send(&[0; 70_000]), Err(Error::Send(SendError::TooLarge { max: 16_384 }))));
     exchange(&mut client, &[7; 16_384]);
@@ -76,7 +76,7 @@ fn data_that_does_not_fit_is_refused_and_the_connection_goes_on() {
 
 #[test]
 fn the_client_hears_why_it_was_refused() {
-    let (address, events) = echo("127.0.0.1:0", ServerLimits::default());
+    let (address, events) = echo("127.0.0.1:0", EndpointLimits::default());
     let refused = Client::connect(address, client_config(b"stranger"));
     assert!(matches!(
         refused,
@@ -88,8 +88,8 @@ fn the_client_hears_why_it_was_refused() {
 
 #[test]
 fn the_number_of_peers_is_bounded_and_closed_ones_make_room() {
-    let mut limits = ServerLimits::default();
-    limits.peers = 1;
+    let mut limits = EndpointLimits::default();
+    limits.connections = 1;
     let (address, events) = echo("127.0.0.1:0", limits);
     let mut first = Client::connect(address, client_config(b"sensor")).unwrap();
     let mut soon = Limits::default();
@@ -105,8 +105,8 @@ fn the_number_of_peers_is_bounded_and_closed_ones_make_room() {
 
 #[test]
 fn a_server_closes_what_is_idle() {
-    let mut limits = ServerLimits::default();
-    limits.idle = Duration::from_millis(100);
+    let mut limits = EndpointLimits::default();
+    limits.idle = Some(Duration::from_millis(100));
     let (address, events) = echo("127.0.0.1:0", limits);
     let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
     assert!(matches!(client.receive(LONG), Err(Error::Closed)));
@@ -130,7 +130,7 @@ fn nobody_there_ends_at_the_deadline() {
 
 #[test]
 fn a_peer_that_vanishes_does_not_end_the_server() {
-    let (address, events) = echo("127.0.0.1:0", ServerLimits::default());
+    let (address, events) = echo("127.0.0.1:0", EndpointLimits::default());
     // Its reply meets a closed port; the ICMP error comes back to the server's socket.
     for _ in 0..3 {
         let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
@@ -148,7 +148,7 @@ fn a_peer_that_vanishes_does_not_end_the_server() {
 fn answers_leave_from_the_address_that_was_spoken_to() {
     for (any, spoken_to) in [("0.0.0.0:0", "127.0.0.2"), ("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "127.0.0.3")]
     {
-        let (address, _events) = echo(any, ServerLimits::default());
+        let (address, _events) = echo(any, EndpointLimits::default());
         let mut client = Client::connect((spoken_to, address.port()), client_config(b"sensor")).unwrap();
         exchange(&mut client, spoken_to.as_bytes());
     }
@@ -157,7 +157,7 @@ fn answers_leave_from_the_address_that_was_spoken_to() {
 #[test]
 fn keys_may_be_looked_up_later_and_connections_move_between_threads() {
     let config = ServerConfig::builder(dtls_crypto::PROVIDER).psk_deferred().build().unwrap();
-    let mut server = Server::bind("[::1]:0", config, ServerLimits::default()).unwrap();
+    let mut server = Server::bind("[::1]:0", config, EndpointLimits::default()).unwrap();
     let address = server.local_addr().unwrap();
     let client = thread::spawn(move || Client::connect(address, client_config(b"sensor")).map(drop));
     let Some(ServerEvent::PskWanted { peer, identity }) = server.next_event(LONG).unwrap() else {
@@ -167,4 +167,67 @@ fn keys_may_be_looked_up_later_and_connections_move_between_threads() {
     server.provide_psk(peer, Some(&KEY)).unwrap();
     assert_eq!(server.next_event(LONG).unwrap(), Some(ServerEvent::Connected { peer }));
     client.join().unwrap().unwrap();
+}
+
+/// The same address and port, without a word of good-bye (RFC 6347 §4.2.8).
+#[test]
+fn a_client_that_has_rebooted_is_served_again() {
+    for any in ["127.0.0.1:0", "[::1]:0"] {
+        let (address, events) = echo(any, EndpointLimits::default());
+        let start = |from: SocketAddr| {
+            let socket = UdpSocket::bind(from).unwrap();
+            let from = socket.local_addr().unwrap();
+            socket.connect(address).unwrap();
+            let mut client = Client::on_socket(socket, client_config(b"sensor")).unwrap();
+            client.handshake().unwrap();
+            (client, from)
+        };
+        let (mut client, from) = start(any.parse().unwrap());
+        exchange(&mut client, b"before");
+        drop(client);
+        let (mut client, _) = start(from);
+        exchange(&mut client, b"after");
+        client.close();
+        let mut told = events.iter().filter(|event| !matches!(event, ServerEvent::Data { .. }));
+        let Some(ServerEvent::Connected { peer: first }) = told.next() else { panic!("the first") };
+        let Some(ServerEvent::Closed { peer, reason: CloseReason::Replaced, was_connected: true }) =
+            told.next()
+        else {
+            panic!("the first was not replaced")
+        };
+        assert_eq!(peer, first);
+        let Some(ServerEvent::Connected { peer: second }) = told.next() else { panic!("the second") };
+        assert!(second != first && second.address() == from && first.address() == from);
+    }
+}
+
+/// One socket each, with a connection in either direction.
+#[test]
+fn servers_connect_to_each_other() {
+    for any in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
+        let (address, _events) = echo(any, EndpointLimits::default());
+        let loopback = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
+        let address = SocketAddr::new(loopback.parse().unwrap(), address.port());
+        let mut server = Server::bind(any, server_config(), EndpointLimits::default()).unwrap();
+        let other = server.connect(address, client_config(b"sensor")).unwrap();
+        assert_eq!(server.next_event(LONG).unwrap(), Some(ServerEvent::Connected { peer: other }));
+        server.send(other, b"outwards").unwrap();
+        let Some(ServerEvent::Data { peer, data, .. }) = server.next_event(LONG).unwrap() else {
+            panic!("no echo to {any}")
+        };
+        assert_eq!((peer, &data[..]), (other, &b"outwards"[..]));
+
+        let client = {
+            let port = server.local_addr().unwrap().port();
+            let config = client_config(b"sensor");
+            thread::spawn(move || Client::connect((loopback, port), config).unwrap())
+        };
+        let Some(ServerEvent::Connected { peer: visitor }) = server.next_event(LONG).unwrap() else {
+            panic!("nobody came")
+        };
+        server.send(visitor, b"welcome").unwrap();
+        let mut client = client.join().unwrap();
+        assert_eq!(client.receive(LONG).unwrap().as_deref(), Some(&b"welcome"[..]));
+        assert_eq!(server.stats().connections, 2);
+    }
 }

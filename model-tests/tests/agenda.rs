@@ -41,6 +41,7 @@ fn scan(crowd: &Crowd) -> Option<Instant> {
 fn run(steps: &[Step]) {
     let mut limits = EndpointLimits::default();
     limits.failed_kept = Duration::ZERO;
+    limits.idle = None;
     limits.handshakes = 4;
     let mut crowd = Crowd::new(ideal_crypto::PROVIDER, limits);
     let mut clients: Vec<Option<Connection>> = (0..CLIENTS).map(|_| None).collect();

@@ -1,8 +1,8 @@
 //! `dtls server --app coap`.
 
-use core::{net::SocketAddr, time::Duration};
+use core::time::Duration;
 
-use dtls_udp::{Clock, Server, ServerEvent, SystemRng};
+use dtls_udp::{Clock, Peer, Server, ServerEvent, SystemRng};
 
 use crate::{note, server::Application};
 
@@ -14,7 +14,7 @@ use super::{
 /// The CoAP server on a DTLS server.
 pub(crate) struct Service {
     clock: Clock,
-    sessions: Sessions<SocketAddr, SystemRng>,
+    sessions: Sessions<Peer, SystemRng>,
 }
 
 impl Service {
@@ -44,8 +44,7 @@ impl Application for Service {
                 let when = Moment { now: self.clock.now(), epochs: &epochs };
                 self.sessions.receive(*peer, data, *epoch, &when);
             }
-            // Unless a newer connection has taken the place of this one.
-            ServerEvent::Closed { peer, .. } if epochs(*peer).is_none() => self.sessions.end(*peer),
+            ServerEvent::Closed { peer, .. } => self.sessions.end(*peer),
             _ => {}
         }
         self.transmit(server);
@@ -62,6 +61,6 @@ impl Application for Service {
     }
 }
 
-fn epochs_of(server: &Server, peer: SocketAddr) -> Option<Epochs> {
+fn epochs_of(server: &Server, peer: Peer) -> Option<Epochs> {
     server.connection(peer).filter(|connection| connection.is_established()).map(Epochs::of)
 }

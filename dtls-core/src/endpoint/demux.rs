@@ -221,18 +221,29 @@ impl<A: Address> Endpoint<A> {
 
     /// Does what is due at `now`. Calling it early, late or too often is harmless. Errors come as events.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.begin(now);
         // No connection sets itself a deadline in the past; the bound is there in case one did.
         for _ in 0..self.agenda.len() {
-            let Some(handle) = self.agenda.first_due(now) else { break };
-            let Some(entry) = self.connections.get_mut(handle) else { break };
-            // An error is sticky and comes as an event.
-            let _ = entry.connection.handle_timeout(now);
-            entry.expire(&self.limits, now);
-            if entry.is_spent(now) {
-                self.remove(handle);
-                continue;
-            }
+            let Some(handle) = self.next_due(now) else { break };
+            self.handle_timeout_of(handle, now);
+        }
+    }
+
+    /// The connection whose timer ran out first, if one has at `now`: for callers that want to know before
+    /// [`handle_timeout_of`](Self::handle_timeout_of) whose it is.
+    pub fn next_due(&self, now: Instant) -> Option<ConnectionHandle> {
+        self.agenda.first_due(now)
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout), for one connection.
+    pub fn handle_timeout_of(&mut self, handle: ConnectionHandle, now: Instant) {
+        self.begin(now);
+        let Some(entry) = self.connections.get_mut(handle) else { return };
+        // An error is sticky and comes as an event.
+        let _ = entry.connection.handle_timeout(now);
+        entry.expire(&self.limits, now);
+        if entry.is_spent(now) {
+            self.remove(handle);
+        } else {
             self.enqueue(handle);
             self.settle(handle);
         }

@@ -17,8 +17,8 @@ pub struct EndpointLimits {
     pub handshake_bytes: usize,
     /// How long a connection that failed stays to repeat its alert to a peer that missed it (RFC 6347 §4.2.7). Default 10 s.
     pub failed_kept: Duration,
-    /// How long an established connection begun by its peer may receive no application data before it is closed. Default:
-    /// for ever.
+    /// How long an established connection begun by its peer may receive no application data before it is closed; `None` is
+    /// for ever. Default 15 minutes.
     pub idle: Option<Duration>,
 }
 
@@ -29,7 +29,7 @@ impl Default for EndpointLimits {
             handshakes: 256,
             handshake_bytes: 1 << 20,
             failed_kept: Duration::from_secs(10),
-            idle: None,
+            idle: Some(Duration::from_secs(15 * 60)),
         }
     }
 }
