@@ -58,6 +58,9 @@ pub struct Ends {
     psk: Option<Vec<u8>>,
     /// Datagrams that were produced and not taken yet.
     outgoing: Vec<Outgoing>,
+    /// Whether the server's trace was asked for before there was a server.
+    #[cfg(feature = "model")]
+    traces_server: bool,
 }
 
 /// A datagram that was produced.
@@ -127,8 +130,17 @@ impl Ends {
             replied: 0,
         };
         let client = End::new(client, client_rng, setup.room[0]);
-        let mut ends =
-            Self { world, now, client, server: None, door, psk: setup.psk.clone(), outgoing: Vec::new() };
+        let mut ends = Self {
+            world,
+            now,
+            client,
+            server: None,
+            door,
+            psk: setup.psk.clone(),
+            outgoing: Vec::new(),
+            #[cfg(feature = "model")]
+            traces_server: false,
+        };
         ends.settle();
         ends
     }
@@ -169,12 +181,18 @@ impl Ends {
     /// `bytes` arrive at `to`. A fatal error of the connection is returned and stays in [`End::closed`].
     pub fn deliver(&mut self, to: Side, bytes: &[u8]) -> Result<(), Error> {
         let before = self.end(to).map_or(0, |end| end.delivered.len());
+        #[cfg(feature = "model")]
+        let traces_server = &self.traces_server;
         let Self { world, now, client, server, door, outgoing, .. } = self;
         let result = match (to, &mut *server) {
             (Side::Client, _) => world.run(|| client.receive(*now, bytes)),
             (Side::Server, Some(server)) => world.run(|| server.receive(*now, bytes)),
             (Side::Server, None) => {
                 *server = world.run(|| door.receive(*now, bytes, outgoing));
+                #[cfg(feature = "model")]
+                if let Some(server) = server.as_mut().filter(|_| *traces_server) {
+                    server.trace = Some(Vec::new());
+                }
                 Ok(())
             }
         };
@@ -245,6 +263,7 @@ impl Ends {
     /// What happened inside the connection of `side` since the last call; nothing is kept before the first.
     #[cfg(feature = "model")]
     pub fn take_trace(&mut self, side: Side) -> Vec<dtls_core::TraceEvent> {
+        self.traces_server |= side == Side::Server;
         self.with(side, |end| end.trace.replace(Vec::new()).unwrap_or_default()).unwrap_or_default()
     }
 

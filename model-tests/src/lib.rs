@@ -6,6 +6,7 @@
 //! - [`Pair`]: both ends on the simulated link, in virtual time
 //! - [`Script`]: both ends driven by a schedule
 //! - `explore` (feature `model`): every run within a budget of faults
+//! - `wrong_peer` (feature `model`): a peer that breaks the rules, and what the other end made of it
 //! - [`Recipe`]: configurations from few choices
 //! - [`wire`]: where records begin and end, as anyone on the path sees it
 //! - [`mailbox`]: the datagrams under way when a schedule, not a clock, decides what arrives
@@ -25,6 +26,8 @@ mod recipe;
 pub mod schedule;
 mod script;
 pub mod wire;
+#[cfg(feature = "model")]
+pub mod wrong_peer;
 
 pub use ends::{End, Ends, Outgoing, Setup};
 pub use pair::Pair;

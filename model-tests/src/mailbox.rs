@@ -93,6 +93,14 @@ impl Mailbox {
         &self.sent
     }
 
+    /// Puts other bytes into a live datagram.
+    ///
+    /// # Panics
+    /// If there is no such datagram.
+    pub fn replace(&mut self, index: usize, bytes: &[u8]) {
+        self.live[index] = Letter { to: self.live[index].to, bytes: bytes.to_vec(), genuine: false };
+    }
+
     fn index(&self, i: u8) -> Option<usize> {
         usize::from(i).checked_rem(self.live.len())
     }

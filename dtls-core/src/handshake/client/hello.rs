@@ -154,11 +154,13 @@ impl ExpectServerHello {
             return Err(PeerMisbehaved::PointlessHelloRetryRequest.into());
         }
         if let Some(group) = selected_group {
-            let sent = self.offer.share.as_ref().map(|s| s.group);
-            if !settings.uses_groups13() || !settings.groups.contains(&group) {
+            let Some(sent) = self.offer.share.as_ref().map(|s| s.group) else {
+                return Err(PeerMisbehaved::UnofferedExtension.into());
+            };
+            if !settings.groups.contains(&group) {
                 return Err(PeerMisbehaved::SelectedUnofferedGroup.into());
             }
-            if sent == Some(group) {
+            if sent == group {
                 return Err(PeerMisbehaved::PointlessHelloRetryRequest.into());
             }
             self.offer.share = Some(OwnShare::make(settings, group, cx.rng)?);

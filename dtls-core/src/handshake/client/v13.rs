@@ -64,6 +64,7 @@ pub(crate) fn on_server_hello(
             (Some(own.agree(theirs.public_key)?), Some(own.group))
         }
         (None, _) if settings.psk_modes.contains(&PskMode::PskOnly) => (None, None::<NamedGroup>),
+        (Some(_), None) => return Err(PeerMisbehaved::UnofferedExtension.into()),
         _ => return Err(PeerMisbehaved::UnexpectedKeyShare.into()),
     };
     transcript.add(message);
