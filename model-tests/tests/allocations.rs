@@ -58,6 +58,20 @@ fn a_hundred_thousand_records_allocate_nothing() {
     }
 }
 
+/// Record numbers take a second byte on the way, and pass the 65,536th.
+#[test]
+fn a_hundred_thousand_records_of_dtls13_allocate_nothing() {
+    for from in [&Side::BOTH[..], &[Side::Client], &[Side::Server]] {
+        let info = run(ideal_crypto::PROVIDER, CipherSuite::TLS_AES_128_CCM_SHA256, from, RECORDS);
+        assert_nothing_allocated(
+            &info,
+            &format!("{RECORDS} records of DTLS 1.3, ideal provider, sent by {from:?}"),
+        );
+    }
+    let info = run(dtls_crypto::PROVIDER, CipherSuite::TLS_AES_128_GCM_SHA256, &Side::BOTH, RECORDS);
+    assert_nothing_allocated(&info, &format!("{RECORDS} records of DTLS 1.3, RustCrypto, both directions"));
+}
+
 #[test]
 fn no_real_cipher_allocates() {
     for suite in dtls_core::all_suites() {
@@ -86,8 +100,14 @@ fn heap(connection: Connection) -> i64 {
 /// Prints what an idle session costs; the bound only catches a connection that keeps its handshake.
 #[test]
 fn an_idle_connection_keeps_no_more_than_its_keys() {
-    for suite in [CipherSuite::TLS_PSK_WITH_AES_128_CCM_8, CipherSuite::TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384]
-    {
+    for suite in [
+        CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
+        CipherSuite::TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384,
+        CipherSuite::TLS_AES_128_CCM_8_SHA256,
+        CipherSuite::TLS_AES_128_GCM_SHA256,
+        CipherSuite::TLS_AES_256_GCM_SHA384,
+        CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+    ] {
         let ([client, mut server], now, _setup) = connected(dtls_crypto::PROVIDER, suite);
         let flight =
             -measure(|| server.handle_timeout(now.after(core::time::Duration::from_secs(240))).unwrap())

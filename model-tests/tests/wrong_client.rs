@@ -142,9 +142,8 @@ fn a_cookie_is_for_one_address_and_one_exchange() {
     let mut now = dtls_core::Instant::from_micros(1);
     let mut client = dtls_core::Connection::client(Arc::clone(&setup.client), now, &mut rng).unwrap();
     let (mut out, mut reply) = ([0; 2048], [0; 2048]);
-    let hello = client.poll_transmit(now, &mut out).unwrap().to_vec();
-    let Verdict::Reply(request) = listener.handle(now, &mut rng, b"here", &mut hello.clone(), &mut reply)
-    else {
+    let mut hello = client.poll_transmit(now, &mut out).unwrap().to_vec();
+    let Verdict::Reply(request) = listener.handle(now, &mut rng, b"here", &mut hello, &mut reply) else {
         panic!("no request")
     };
     assert!(client.handle_datagram(now, &mut rng, request).next_data().unwrap().is_none());
