@@ -20,12 +20,13 @@ pub struct Case<'a> {
     pub their_options: &'a [&'a str],
     our_options: &'a [&'a str],
     lose: fn(Way, usize) -> bool,
+    dual: bool,
 }
 
 impl<'a> Case<'a> {
     /// A handshake with one suite and no losses.
     pub const fn new(theirs: &'a str, ours: &'a str) -> Self {
-        Self { theirs, ours, their_options: &[], our_options: &[], lose: |_, _| false }
+        Self { theirs, ours, their_options: &[], our_options: &[], lose: |_, _| false, dual: false }
     }
 
     /// More arguments for the other implementation and for ours.
@@ -38,6 +39,12 @@ impl<'a> Case<'a> {
     #[must_use]
     pub const fn through_losses(self) -> Self {
         Self { lose: |_, number| number < 6 && number % 2 == 0, ..self }
+    }
+
+    /// Leaves our end with what it offers or accepts by itself, which is DTLS 1.3 before 1.2.
+    #[must_use]
+    pub const fn dual(self) -> Self {
+        Self { dual: true, ..self }
     }
 
     /// Starts our client, with this identity, towards the other server at `address`, and waits until it is connected.
@@ -72,7 +79,9 @@ impl<'a> Case<'a> {
         'a: 'b,
     {
         let mut all = first.to_vec();
-        all.extend(["--suites", self.ours]);
+        if !self.dual {
+            all.extend(["--suites", self.ours]);
+        }
         all.extend(self.our_options);
         all
     }

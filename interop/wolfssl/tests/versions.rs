@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use dtls_core::{AlertDescription, CipherSuite, CloseReason, Error, PeerMisbehaved, ProtocolVersion};
+use dtls_core::{AlertDescription, CipherSuite, CloseReason, Error, PeerIncompatible, ProtocolVersion};
 use interop_wolfssl::{
     case::{Case, DTLS13},
     pair::Loss,
@@ -74,7 +74,7 @@ fn falling_back_through_losses() {
 fn a_server_of_older_versions_is_told_so() {
     let (mut pair, _) = Case { wolf_versions: Versions::Only12, ..DTLS13 }.client();
     pair.fail();
-    let error = Error::Misbehaved(PeerMisbehaved::SelectedUnofferedVersion);
+    let error = Error::Incompatible(PeerIncompatible::NoCommonVersion);
     assert_eq!(pair.closed(), Some(CloseReason::Failed(error)));
     assert_eq!(error.alert(), Some(AlertDescription::ProtocolVersion));
 }

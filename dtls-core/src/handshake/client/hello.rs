@@ -108,7 +108,7 @@ impl ExpectServerHello {
         }
         if !self.config.0.settings.speaks12() {
             // Only a server that does not speak DTLS 1.3 sends it (RFC 9147 §5.2).
-            return Err(PeerMisbehaved::SelectedUnofferedVersion.into());
+            return Err(PeerIncompatible::NoCommonVersion.into());
         }
         if self.verify_requests >= MAX_VERIFY_REQUESTS {
             return Err(PeerMisbehaved::TooManyHelloVerifyRequests.into());
@@ -202,9 +202,12 @@ impl ExpectServerHello {
         cx: &mut Cx<'_>,
     ) -> Result<State, Error> {
         let settings = &self.config.0.settings;
-        let offered = settings.speaks12() && self.retry.is_none();
-        if hello.version != ProtocolVersion::DTLS1_2 || !offered {
+        if hello.version != ProtocolVersion::DTLS1_2 || self.retry.is_some() {
             return Err(PeerMisbehaved::SelectedUnofferedVersion.into());
+        }
+        if !settings.speaks12() {
+            // To a server that knows nothing newer, every hello offers DTLS 1.2 (RFC 8446 §4.1.2).
+            return Err(PeerIncompatible::NoCommonVersion.into());
         }
         // The server could have chosen 1.3, and somebody kept it from doing so (RFC 8446 §4.1.3).
         if settings.speaks13() && DOWNGRADE_SENTINELS.iter().any(|s| hello.random.ends_with(s)) {
