@@ -82,7 +82,7 @@ fn lost_requests_and_acknowledgements_are_repeated_and_carried_out_once() {
         // Two hellos, a flight, the request twice, close_notify.
         let seen = |count| {
             (0..200).any(|_| {
-                std::thread::sleep(std::time::Duration::from_millis(10));
+                std::thread::sleep(core::time::Duration::from_millis(10));
                 tap.datagrams(Way::ToServer).len() >= count
             })
         };
