@@ -1,4 +1,4 @@
-//! DTLS over UDP sockets of the operating system, blocking.
+//! DTLS over UDP sockets of the operating system: blocking, and with the feature `tokio` for tasks of that runtime.
 //!
 //! [`Client`] is one connection to one server; [`Server`] serves many peers on one socket and reports [`ServerEvent`]s.
 //! Both need no thread of their own: retransmission happens while the caller waits in a call. [`SystemRng`] and [`Clock`]
@@ -41,6 +41,8 @@ mod hub;
 mod rng;
 mod server;
 mod socket;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 pub use client::Client;
 pub use clock::Clock;

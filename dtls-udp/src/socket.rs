@@ -86,16 +86,14 @@ impl Socket {
             Ok((len, path)) => Ok(Received::Datagram(len, path)),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Received::Nothing),
-                ErrorKind::ConnectionRefused
-                | ErrorKind::ConnectionReset
-                | ErrorKind::HostUnreachable
-                | ErrorKind::NetworkUnreachable => Ok(Received::Unreachable),
+                kind if is_unreachable(kind) => Ok(Received::Unreachable),
                 _ => Err(error),
             },
         }
     }
 
-    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<(usize, Path)> {
+    /// Receives one datagram if the socket has one, or as its mode is.
+    pub(crate) fn receive_now(&self, buffer: &mut [u8]) -> io::Result<(usize, Path)> {
         #[cfg(target_os = "linux")]
         if self.tells_local {
             return packet_info::receive(&self.socket, buffer);
@@ -111,13 +109,28 @@ impl Socket {
 
     /// Sends a datagram, like [`Self::send`].
     pub(crate) fn send_to(&self, datagram: &[u8], path: Path) {
+        let _ = self.send_now(datagram, path);
+    }
+
+    /// Sends a datagram if there is room for it, or as the socket's mode is.
+    pub(crate) fn send_now(&self, datagram: &[u8], path: Path) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         if let Some(local) = path.local {
-            let _ = packet_info::send(&self.socket, datagram, path.peer, local);
-            return;
+            return packet_info::send(&self.socket, datagram, path.peer, local);
         }
-        let _ = self.socket.send_to(datagram, path.peer);
+        self.socket.send_to(datagram, path.peer).map(drop)
     }
+}
+
+/// Whether the network has reported that an earlier datagram did not arrive.
+pub(crate) const fn is_unreachable(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+    )
 }
 
 #[cfg(target_os = "linux")]
