@@ -85,3 +85,13 @@ fn server_small_datagrams_both_ways() {
 fn server_through_losses() {
     we_are_server(&GCM.through_losses());
 }
+
+#[test]
+fn client_of_both_versions() {
+    we_are_client(&GCM.dual());
+}
+
+#[test]
+fn server_of_both_versions() {
+    we_are_server(&GCM.dual());
+}

@@ -160,6 +160,7 @@ impl Wolf {
         // SAFETY: the session is valid, and what is pointed at outlives each call, which copies it.
         unsafe {
             success(ffi::wolfSSL_dtls_set_peer(session, address.as_mut_ptr().cast(), 16), "dtls_set_peer");
+            success(ffi::wolfSSL_dtls_set_timeout_max(session, 1 << 20), "dtls_set_timeout_max");
             success(ffi::wolfSSL_dtls_set_mtu(session, setup.mtu), "dtls_set_mtu");
             if setup.versions == Versions::Only12 {
                 return;

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use dtls_core::{CipherSuite, ClientConfig, ProtocolVersion, ServerConfig};
-use dtls_udp::{Client, Server, ServerEvent, ServerLimits};
+use dtls_core::{CipherSuite, ClientConfig, EndpointLimits, ProtocolVersion, ServerConfig};
+use dtls_udp::{Client, Server, ServerEvent};
 use interop_wolfssl::{
     IDENTITY, KEY,
     case::DTLS13,
@@ -42,7 +42,7 @@ fn server_with_its_defaults() {
     let config =
         ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(IDENTITY.as_bytes(), &KEY[..])]).build();
     let config = config.expect("a configuration");
-    let mut server = Server::bind("127.0.0.1:0", config, ServerLimits::default()).expect("a socket");
+    let mut server = Server::bind("127.0.0.1:0", config, EndpointLimits::default()).expect("a socket");
     let address = server.local_addr().expect("bound");
     let client = thread::spawn(move || {
         let mut peer = Peer::client(&wolf(Role::Client), address);

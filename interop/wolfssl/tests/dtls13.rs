@@ -201,3 +201,27 @@ fn an_unknown_identity() {
 fn failed(error: Error) -> Option<CloseReason> {
     Some(CloseReason::Failed(error))
 }
+
+#[test]
+fn a_quarter_of_the_datagrams_lost() {
+    let rounds = std::env::var("ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"));
+    let mut state: u64 = 1;
+    let mut random = || {
+        // xorshift64 of Marsaglia.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for _ in 0..rounds {
+        for case in [DTLS13, WITHOUT_COOKIE, PSK_ONLY, SMALL, Case { cookie: false, ..SMALL }] {
+            let losses: Vec<Loss> = (0..8)
+                .map(|_| Loss {
+                    from_us: random() & random() & 0xffff,
+                    from_wolf: random() & random() & 0xffff,
+                })
+                .collect();
+            through_losses(case, losses.into_iter());
+        }
+    }
+}
