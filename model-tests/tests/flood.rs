@@ -1,7 +1,7 @@
 //! A server flooded from spoofed addresses keeps its heap as it is and sends no more than it gets.
 
 use allocation_counter::measure;
-use dtls_core::{Arc, Instant, Listener, Verdict};
+use dtls_core::{Arc, Instant, Listener, NamedGroup, PskMode, Verdict};
 use ideal_crypto::World;
 use model_tests::{Pair, Prng, Recipe, Side};
 use simulated_network::Faults;
@@ -9,9 +9,9 @@ use simulated_network::Faults;
 const HELLOS: u32 = 10_000;
 
 /// The first flight of a client whose datagrams have at most `room` bytes: one ClientHello, whole or in fragments.
-fn hello(seed: u64, room: usize) -> Vec<Vec<u8>> {
-    let mut setup = Recipe::new(ideal_crypto::PROVIDER).setup();
-    setup.seed = seed;
+fn hello(recipe: &Recipe, room: usize) -> Vec<Vec<u8>> {
+    let mut setup = recipe.setup();
+    setup.seed = 1;
     setup.room[0] = room;
     let pair = Pair::new(&setup, Faults::default());
     pair.network
@@ -23,8 +23,8 @@ fn hello(seed: u64, room: usize) -> Vec<Vec<u8>> {
 }
 
 /// Bytes in and out, and the number of replies, when each of `HELLOS` addresses sends `datagrams`.
-fn flood(datagrams: &[Vec<u8>]) -> (usize, usize, usize) {
-    let setup = Recipe::new(ideal_crypto::PROVIDER).setup();
+fn flood(recipe: &Recipe, datagrams: &[Vec<u8>]) -> (usize, usize, usize) {
+    let setup = recipe.setup();
     let mut rng = Prng::new(1);
     let now = Instant::from_micros(1);
     let mut listener = Listener::new(Arc::clone(&setup.server)).unwrap();
@@ -72,29 +72,44 @@ fn copy<'b>(buffer: &'b mut [u8], datagram: &[u8]) -> &'b mut [u8] {
     copy
 }
 
+/// Servers of either version.
+fn recipes() -> [Recipe; 3] {
+    let provider = ideal_crypto::PROVIDER;
+    let dhe = Recipe::new13(provider, PskMode::PskDhe);
+    // The client's first group is not the server's, so that the request asks for both, group and cookie.
+    let groups = [vec![NamedGroup::SECP256R1, NamedGroup::X25519], vec![NamedGroup::X25519]];
+    [Recipe::new(provider), dhe.clone(), Recipe { groups, ..dhe }]
+}
+
 #[test]
 fn whole_hellos() {
-    let datagrams = hello(1, 2048);
-    assert_eq!(datagrams.len(), 1);
-    let (_, _, replies) = World::unchecked().run(|| flood(&datagrams));
-    assert_eq!(replies, HELLOS as usize, "each gets its cookie");
+    for recipe in recipes() {
+        let datagrams = hello(&recipe, 2048);
+        assert_eq!(datagrams.len(), 1);
+        let (_, _, replies) = World::unchecked().run(|| flood(&recipe, &datagrams));
+        assert_eq!(replies, HELLOS as usize, "each gets its cookie");
+    }
 }
 
 #[test]
 fn fragmented_hellos() {
-    let datagrams = hello(1, 50);
-    assert!(datagrams.len() >= 2);
-    let (_, _, replies) = World::unchecked().run(|| flood(&datagrams));
-    assert_eq!(
-        replies, HELLOS as usize,
-        "each gets its cookie, since its fragments come one after the other"
-    );
+    for recipe in recipes() {
+        let datagrams = hello(&recipe, 50);
+        assert!(datagrams.len() >= 2);
+        let (_, _, replies) = World::unchecked().run(|| flood(&recipe, &datagrams));
+        assert_eq!(
+            replies, HELLOS as usize,
+            "each gets its cookie, since its fragments come one after the other"
+        );
+    }
 }
 
 /// The worst case for reassembly: no hello is ever completed.
 #[test]
 fn hellos_that_never_end() {
-    let datagrams = &hello(1, 50)[..1];
-    let (_, bytes_out, _) = World::unchecked().run(|| flood(datagrams));
-    assert_eq!(bytes_out, 0);
+    for recipe in recipes() {
+        let datagrams = &hello(&recipe, 50)[..1];
+        let (_, bytes_out, _) = World::unchecked().run(|| flood(&recipe, datagrams));
+        assert_eq!(bytes_out, 0);
+    }
 }

@@ -17,6 +17,9 @@ const COOKIE: u16 = 44;
 const KEY_SHARE: u16 = 51;
 const UNKNOWN: u16 = 0x1a1a;
 
+/// What a client of DTLS 1.3 alone says to a server of DTLS 1.2.
+const NO_COMMON_VERSION: Error = Error::Incompatible(PeerIncompatible::NoCommonVersion);
+
 /// What a client offers: psk_dhe_ke with two groups and two suites.
 fn dhe() -> Setup {
     let recipe = Recipe::new13(ideal_crypto::PROVIDER, PskMode::PskDhe);
@@ -73,8 +76,6 @@ fn what_is_wrong_in_server_hello_and_hello_retry_request_alike() {
             broken(Rule::BadSelectedVersion),
             Alert::IllegalParameter,
         ),
-        // Without the extension it is a ServerHello of DTLS 1.2, which this client does not speak.
-        (|h| h.extensions.clear(), broken(Rule::SelectedUnofferedVersion), Alert::ProtocolVersion),
         (
             |h| set(&mut h.extensions, UNKNOWN, &[]),
             broken(Rule::UnofferedExtension),
@@ -106,6 +107,12 @@ fn what_is_wrong_in_server_hello_and_hello_retry_request_alike() {
     ];
     refuse(|| retry(&dhe()), cases);
     refuse(|| hello(&dhe()), cases);
+    // Without the extension it is a ServerHello of DTLS 1.2, which this client does not speak, and which nobody can choose
+    // after a HelloRetryRequest.
+    let old: fn(&mut ServerHello) = |h| h.extensions.clear();
+    refuse(|| retry(&dhe()), &[(old, NO_COMMON_VERSION, Alert::ProtocolVersion)]);
+    let changed = broken(Rule::ChangedAfterHelloRetryRequest);
+    refuse(|| hello(&dhe()), &[(old, changed, Alert::IllegalParameter)]);
 }
 
 #[test]
@@ -280,7 +287,7 @@ fn a_hello_verify_request_is_no_message_of_dtls13() {
     let body = [0xfe, 0xff, 1, 7];
     retry(&dhe())
         .message(0, Type::HELLO_VERIFY_REQUEST, &body)
-        .assert_refused(Rule::SelectedUnofferedVersion, Alert::ProtocolVersion);
+        .assert_refused(NO_COMMON_VERSION, Alert::ProtocolVersion);
     retry(&dhe())
         .deliver()
         .message(0, Type::HELLO_VERIFY_REQUEST, &body)

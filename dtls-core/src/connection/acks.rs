@@ -8,7 +8,7 @@ use crate::{
     error::{Discard, Error, PeerMisbehaved},
     flow::{
         acks::{AckPolicy, Acks, parse},
-        outbox::Delivery,
+        outbox::{Acked, Delivery},
         timers::{Backoff, Timer},
     },
     rand::Rng,
@@ -87,20 +87,19 @@ impl Connection {
         let Some(entries) = parse(opened.body) else {
             return self.on_bad_ack(number, PeerMisbehaved::MalformedAck);
         };
-        let mut news = false;
+        let mut news = if number.epoch() > 0 { outbox.on_keys_proven() } else { Acked::Nothing };
         for (epoch, seq) in entries {
             if epoch > u64::from(number.epoch()) {
                 return self.on_bad_ack(number, PeerMisbehaved::AckOfHigherEpoch);
             }
             if let Ok(epoch) = u16::try_from(epoch) {
-                news |= outbox.on_ack(RecordNumber::new(epoch, seq));
+                news = news.max(outbox.on_ack(RecordNumber::new(epoch, seq)));
             }
         }
-        if news && outbox.delivery() == Delivery::UntilAcked {
+        if news > Acked::Nothing && outbox.delivery() == Delivery::UntilAcked {
             if outbox.is_acked() {
                 self.on_flight_acked();
-            } else {
-                // What is left was lost, or is on its way and will be acknowledged next.
+            } else if news == Acked::Latest {
                 outbox.rewind();
             }
         }

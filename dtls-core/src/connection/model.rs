@@ -108,6 +108,11 @@ impl Connection {
         sealed.ok().map(|record| record.len)
     }
 
+    /// Whether the peer's address is proven, so that how much comes from it does not matter.
+    pub const fn is_address_proven(&self) -> bool {
+        matches!(self.allowance, crate::flow::allowance::Allowance::Unlimited)
+    }
+
     /// Whether memory of the handshake is still held.
     pub const fn holds_handshake(&self) -> bool {
         self.handshake.is_some()

@@ -62,6 +62,19 @@ struct Sent {
     number: Option<RecordNumber>,
     item: usize,
     range: (usize, usize),
+    /// Which transmission of the flight it was part of.
+    transmission: u16,
+}
+
+/// What an acknowledged record says about the flight.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Acked {
+    /// Nothing that was not known.
+    Nothing,
+    /// Part of an earlier transmission arrived. What was sent again since is on its way.
+    Earlier,
+    /// Part of the latest transmission arrived. What is left of it was lost, or will be acknowledged next.
+    Latest,
 }
 
 /// The flight being sent, or waiting for its answer.
@@ -75,6 +88,8 @@ pub(crate) struct Outbox {
     sent: VecDeque<Sent>,
     /// Records written in this round.
     round: u16,
+    /// How often the flight was begun anew.
+    transmission: u16,
     next_seq: u16,
     packing: Packing,
 }
@@ -113,6 +128,7 @@ impl Outbox {
             cursor: (0, 0),
             sent: VecDeque::new(),
             round: 0,
+            transmission: 0,
             next_seq,
             packing,
         }
@@ -185,19 +201,38 @@ impl Outbox {
     pub(crate) const fn rewind(&mut self) {
         self.cursor = (0, 0);
         self.round = 0;
+        self.transmission = self.transmission.wrapping_add(1);
     }
 
-    /// The peer has received the record `number` (RFC 9147 §7.2). Returns whether that was news.
-    pub(crate) fn on_ack(&mut self, number: RecordNumber) -> bool {
+    /// The peer has received the record `number` (RFC 9147 §7.2).
+    pub(crate) fn on_ack(&mut self, number: RecordNumber) -> Acked {
         let Self { items, sent, .. } = self;
-        let mut news = false;
-        for Sent { item, range, .. } in sent.iter().filter(|s| s.number == Some(number)) {
+        let mut news = Acked::Nothing;
+        for Sent { item, range, transmission, .. } in sent.iter().filter(|s| s.number == Some(number)) {
             if let Some(Item::Message(message)) = items.get_mut(*item) {
-                news |= message.unacked.missing_in(range.0, range.1) > 0;
+                if message.unacked.missing_in(range.0, range.1) > 0 {
+                    let latest = *transmission == self.transmission;
+                    news = news.max(if latest { Acked::Latest } else { Acked::Earlier });
+                }
                 message.unacked.fill(range.0, range.1);
             }
         }
         sent.retain(|s| s.number != Some(number));
+        news
+    }
+
+    /// The peer has the keys that the plaintext part of the flight leads to, and so all of that part.
+    pub(crate) fn on_keys_proven(&mut self) -> Acked {
+        let mut news = Acked::Nothing;
+        for item in &mut self.items {
+            if let Item::Message(message) = item
+                && message.epoch == 0
+                && !message.unacked.is_empty()
+            {
+                message.unacked.fill(0, message.extent());
+                news = Acked::Latest;
+            }
+        }
         news
     }
 
@@ -363,7 +398,8 @@ impl Outbox {
         if self.sent.len() >= MAX_SENT {
             self.sent.pop_front();
         }
-        self.sent.push_back(Sent { number: None, item: piece.item, range: (piece.from, end) });
+        let (range, transmission) = ((piece.from, end), self.transmission);
+        self.sent.push_back(Sent { number: None, item: piece.item, range, transmission });
     }
 }
 

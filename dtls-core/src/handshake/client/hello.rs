@@ -202,7 +202,11 @@ impl ExpectServerHello {
         cx: &mut Cx<'_>,
     ) -> Result<State, Error> {
         let settings = &self.config.0.settings;
-        if hello.version != ProtocolVersion::DTLS1_2 || self.retry.is_some() {
+        if self.retry.is_some() {
+            // The version of a HelloRetryRequest stays (RFC 8446 §4.1.4).
+            return Err(PeerMisbehaved::ChangedAfterHelloRetryRequest.into());
+        }
+        if hello.version != ProtocolVersion::DTLS1_2 {
             return Err(PeerMisbehaved::SelectedUnofferedVersion.into());
         }
         if !settings.speaks12() {
