@@ -65,6 +65,11 @@ impl<'d> UnifiedRecord<'d> {
         }
     }
 
+    /// Header and body.
+    pub fn into_parts(self) -> (&'d [u8], &'d [u8]) {
+        (self.header, self.body)
+    }
+
     /// The header, whose record number is masked until the record is opened.
     pub const fn header(&self) -> &[u8] {
         self.header
