@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use dtls_core::{ListenerLimits, all_suites, crypto::Provider};
+use dtls_core::{AckPolicy, Limits, ListenerLimits, NamedGroup, PskMode, all_suites, crypto::Provider};
 use model_tests::{KEY, Pair, Recipe, Setup, Side};
 use simulated_network::{Faults, Network, Plan};
 
@@ -27,6 +27,50 @@ fn variants(provider: Provider) -> Vec<(String, Setup)> {
                 if deferred { ", deferred PSK" } else { "               " },
             );
             variants.push((name, Setup { room: [room; 2], psk, ..recipe.setup() }));
+        }
+    }
+    variants.extend(variants13(provider));
+    variants
+}
+
+/// What DTLS 1.3 can do besides.
+fn variants13(provider: Provider) -> Vec<(String, Setup)> {
+    let both = || vec![PskMode::PskDhe, PskMode::PskOnly];
+    let (x25519, p256) = (NamedGroup::X25519, NamedGroup::SECP256R1);
+    let plain = |mode| Recipe::new13(provider, mode);
+    let recipes = [
+        ("psk_ke", plain(PskMode::PskOnly)),
+        ("psk_ke, importer", Recipe { importer: Some(b"context".to_vec()), ..plain(PskMode::PskOnly) }),
+        ("psk_dhe_ke", plain(PskMode::PskDhe)),
+        ("psk_dhe_ke, P-256", Recipe { groups: [vec![p256], vec![p256]], ..plain(PskMode::PskDhe) }),
+        (
+            "psk_dhe_ke, another group",
+            Recipe { groups: [vec![p256, x25519], vec![x25519]], ..plain(PskMode::PskDhe) },
+        ),
+        ("both modes", Recipe { modes: both(), ..plain(PskMode::PskDhe) }),
+        (
+            "both modes and versions, importer, both hashes",
+            Recipe {
+                suites: all_suites().collect(),
+                modes: both(),
+                importer: Some(Vec::new()),
+                ..plain(PskMode::PskDhe)
+            },
+        ),
+        ("two-byte numbers, ACKs late", {
+            let mut limits = Limits::default();
+            (limits.wide_record_numbers, limits.ack_policy) = (true, AckPolicy::Delayed);
+            Recipe { limits, ..plain(PskMode::PskOnly) }
+        }),
+    ];
+    let mut variants = Vec::new();
+    for (name, recipe) in recipes {
+        for (room, cookies) in [(1232, true), (228, false), (100, true), (100, false)] {
+            let mut listener = ListenerLimits::default();
+            listener.cookies = cookies;
+            let cookie = if cookies { ", cookie" } else { "        " };
+            let setup = Recipe { listener, ..recipe.clone() }.setup();
+            variants.push((format!("{room:5} bytes{cookie} 1.3 {name}"), Setup { room: [room; 2], ..setup }));
         }
     }
     variants
