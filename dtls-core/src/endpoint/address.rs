@@ -1,4 +1,4 @@
-//! Addresses of peers: anything that can be ordered and written down as bytes.
+//! Addresses of peers: anything that can be written down as bytes.
 
 use core::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -6,8 +6,9 @@ use core::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 pub const MAX_ADDRESS_LEN: usize = 32;
 
 /// The address of a peer, for an [`crate::Endpoint`].
-pub trait Address: Ord + Clone {
-    /// The address as bytes, which cookies are bound to. Different peers must have different bytes.
+pub trait Address: Eq + Clone {
+    /// The address as bytes, which cookies are bound to and connections are found by. Addresses that share bytes are still
+    /// told apart; cookies hold for all of them, and too many of them are slow.
     fn to_bytes(&self) -> AddressBytes;
 }
 

@@ -4,7 +4,7 @@
 //! connections and the listener.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     vec::Vec,
 };
 
@@ -12,10 +12,11 @@ use super::{
     address::Address,
     agenda::Agenda,
     arena::{Arena, ConnectionHandle},
+    directory::Directory,
     entry::{Entry, Place},
     limits::{EndpointLimits, EndpointStats},
     listener::{Accepted, Listener, Verdict},
-    routes::{Origin, Route},
+    routes::Origin,
 };
 use crate::{
     Arc,
@@ -33,7 +34,8 @@ use crate::{
 /// Call [`handle_datagram`](Self::handle_datagram) with whatever arrives and [`handle_timeout`](Self::handle_timeout) when
 /// [`poll_timeout`](Self::poll_timeout) has come. After these and all other calls that change a connection:
 /// [`poll_transmit`](Self::poll_transmit) until `None`, [`poll_event`](Self::poll_event) until `None`, then `poll_timeout`.
-/// None of them looks at all connections: the time they take is at most logarithmic in their number.
+/// None of them looks at all connections: a datagram finds its own at one place, whatever their number, and a timer in time
+/// logarithmic in it.
 ///
 /// - A new peer gets a stateless answer; nothing is kept for it before it has returned a cookie from its own address.
 /// - A new handshake of a known peer runs beside its old connection, which ends with [`crate::CloseReason::Replaced`] once the new
@@ -47,7 +49,7 @@ pub struct Endpoint<A> {
     pub(super) server: Option<Server>,
     pub(super) limits: EndpointLimits,
     pub(super) connections: Arena<Entry<A>>,
-    pub(super) routes: BTreeMap<A, Route>,
+    pub(super) routes: Directory,
     pub(super) agenda: Agenda,
     /// Those that can be given up, first those that go first.
     pub(super) expendable: BTreeSet<(Place, ConnectionHandle)>,
@@ -128,7 +130,7 @@ impl<A: Address> Endpoint<A> {
             server,
             limits,
             connections: Arena::new(),
-            routes: BTreeMap::new(),
+            routes: Directory::default(),
             agenda: Agenda::new(),
             expendable: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -154,6 +156,7 @@ impl<A: Address> Endpoint<A> {
     ) -> Result<ConnectionHandle, ConnectError> {
         self.begin(now);
         let connection = Connection::client(config, now, rng).map_err(ConnectError::Failed)?;
+        self.routes.prepare(rng).map_err(ConnectError::Failed)?;
         self.make_room().ok_or(ConnectError::Full)?;
         let handle = self.add(Entry::new(connection, peer, Origin::Local)).ok_or(ConnectError::Full)?;
         self.stats.connects = self.stats.connects.saturating_add(1);
@@ -290,7 +293,7 @@ impl<A: Address> Endpoint<A> {
 
     /// The established connection with a peer. If both have connected to each other, the one that the peer began.
     pub fn established(&self, peer: &A) -> Option<ConnectionHandle> {
-        let handle = self.routes.get(peer)?.established()?;
+        let handle = self.route_of(peer)?.established()?;
         self.connection(handle)?.is_established().then_some(handle)
     }
 
@@ -354,6 +357,7 @@ impl<A: Address> Endpoint<A> {
         rng: &mut dyn Rng,
     ) -> Routed<'e, 'd, 'o> {
         let handle = self.server.as_ref().map(|server| Arc::clone(&server.config)).and_then(|config| {
+            self.routes.prepare(rng).ok()?;
             self.make_room_for_handshake()?;
             let connection = Connection::server(config, accepted, now, rng);
             self.add(Entry::new(connection, from.clone(), Origin::Peer(accepted.random())))

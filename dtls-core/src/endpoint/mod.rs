@@ -6,6 +6,7 @@ mod agenda;
 pub(crate) mod arena;
 pub(crate) mod cookie;
 pub(crate) mod demux;
+mod directory;
 mod entry;
 pub(crate) mod limits;
 pub(crate) mod listener;

@@ -25,7 +25,8 @@ impl<A: Address> Endpoint<A> {
         datagram: &mut [u8],
     ) -> Option<ConnectionHandle> {
         let Self { routes, connections, scratch, stats, server, .. } = self;
-        let route = routes.get(from)?;
+        let is_peer = |handle| connections.get(handle).is_some_and(|entry| entry.peer == *from);
+        let route = routes.get(routes.hash(from)?, is_peer)?;
         let first = First::of(datagram);
         match (first, route.only()) {
             (First::ClientHello, _) if server.is_some() => return None,
@@ -53,13 +54,19 @@ impl<A: Address> Endpoint<A> {
         Some(last)
     }
 
+    /// The connections with one peer.
+    pub(super) fn route_of(&self, peer: &A) -> Option<&Route> {
+        let is_peer = |handle| self.connections.get(handle).is_some_and(|entry| entry.peer == *peer);
+        self.routes.get(self.routes.hash(peer)?, is_peer)
+    }
+
     /// The connection that was begun with this very hello: it has been sent, or has come, again.
     pub(super) fn answering(&self, from: &A, accepted: &Accepted) -> Option<ConnectionHandle> {
         let origin = Origin::Peer(accepted.random());
         let has_it = |handle: &ConnectionHandle| {
             self.connections.get(*handle).is_some_and(|entry| entry.origin == origin)
         };
-        self.routes.get(from)?.candidates().find(has_it)
+        self.route_of(from)?.candidates().find(has_it)
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     arena::ConnectionHandle,
     demux::{Endpoint, PeerEvent},
     entry::{Entry, Place, Rank},
+    routes::Route,
 };
 use crate::{
     event::{CloseReason, Event},
@@ -36,11 +37,19 @@ impl<A: Address> Endpoint<A> {
 
     /// Takes a connection in as the newest with its peer. An unfinished one of the same kind ends.
     pub(super) fn add(&mut self, entry: Entry<A>) -> Option<ConnectionHandle> {
-        let (peer, origin) = (entry.peer.clone(), entry.origin);
+        let hash = self.routes.hash(&entry.peer)?;
+        let (peer, post) = (entry.peer.clone(), entry.origin.handshaking());
         let handle = self.connections.insert(entry)?;
         self.stats.connections = self.connections.len();
-        let route = self.routes.entry(peer).or_default();
-        let older = route.set(origin.handshaking(), Some(handle));
+        let Self { connections, routes, .. } = self;
+        let is_peer = |other| connections.get(other).is_some_and(|entry| entry.peer == peer);
+        let older = match routes.get_mut(hash, is_peer) {
+            Some(route) => route.set(post, Some(handle)),
+            None => {
+                routes.insert(hash, Route::One(post, handle));
+                None
+            }
+        };
         if let Some(older) = older {
             self.supersede(older);
         }
@@ -82,7 +91,8 @@ impl<A: Address> Endpoint<A> {
     fn promote(&mut self, handle: ConnectionHandle) {
         self.stats.established = self.stats.established.saturating_add(1);
         let Some(entry) = self.connections.get(handle) else { return };
-        let Some(route) = self.routes.get_mut(&entry.peer) else { return };
+        let Some(hash) = self.routes.hash(&entry.peer) else { return };
+        let Some(route) = self.routes.get_mut(hash, |other| other == handle) else { return };
         let post = entry.origin.handshaking();
         if route.get(post) == Some(handle) {
             route.set(post, None);
@@ -146,11 +156,8 @@ impl<A: Address> Endpoint<A> {
         entry.unschedule(handle, &mut self.agenda);
         self.stats.connections = self.connections.len();
         self.stats.handshake_bytes = self.stats.handshake_bytes.saturating_sub(entry.handshake_bytes);
-        if let Some(route) = self.routes.get_mut(&entry.peer) {
-            route.remove(handle);
-            if route.is_empty() {
-                self.routes.remove(&entry.peer);
-            }
+        if let Some(hash) = self.routes.hash(&entry.peer) {
+            self.routes.remove(hash, handle);
         }
         Some(entry)
     }
