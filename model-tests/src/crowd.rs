@@ -2,7 +2,8 @@
 
 use dtls_core::{
     AddressBytes, Arc, CipherSuite, ClientConfig, Connection, ConnectionHandle, Endpoint, EndpointLimits,
-    Event, Instant, PeerEvent, ProtocolVersion, PskMode, Routed, ServerConfig, crypto::Provider,
+    Event, Instant, ListenerLimits, PeerEvent, ProtocolVersion, PskMode, Routed, ServerConfig,
+    crypto::Provider,
 };
 use simulated_network::Prng;
 
@@ -46,9 +47,18 @@ impl Crowd {
     /// # Panics
     /// If the configurations do not build.
     pub fn new(provider: Provider, limits: EndpointLimits) -> Self {
+        Self::under(provider, limits, &ListenerLimits::default())
+    }
+
+    /// As [`Self::new`], with other limits of the listener.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn under(provider: Provider, limits: EndpointLimits, listener: &ListenerLimits) -> Self {
         let recipe = |versions: &[ProtocolVersion]| Recipe {
             versions: [versions.to_vec(), VERSIONS.to_vec()],
             suites: vec![CipherSuite::TLS_AES_128_CCM_SHA256, CipherSuite::TLS_PSK_WITH_AES_128_CCM_8],
+            listener: listener.clone(),
             ..Recipe::new13(provider, PskMode::PskOnly)
         };
         let server = recipe(&VERSIONS).setup().server;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use allocation_counter::measure;
 use dtls_core::{
-    AddressBytes, CloseReason, Connection, ConnectionHandle, EndpointLimits, Event, ProtocolVersion,
+    AddressBytes, AlertDescription, CloseReason, Connection, ConnectionHandle, EndpointLimits, Event,
+    ListenerLimits, ProtocolVersion,
 };
 use ideal_crypto::World;
 use model_tests::crowd::{Crowd, VERSIONS, address};
@@ -317,4 +318,103 @@ fn idle_peers_are_closed_and_busy_ones_are_not() {
     assert!(crowd.endpoint.connection(busy_handle).is_some());
     serve(&mut crowd, Duration::from_secs(60));
     assert_eq!(events(&mut crowd), [(busy_handle, Event::Closed(CloseReason::Local))]);
+}
+
+/// What its first life began is forgotten as soon as its address is proven again.
+#[test]
+fn a_client_that_reboots_in_its_handshake_is_served_too() {
+    for version in VERSIONS {
+        World::default().run(|| {
+            let mut crowd = crowd(limits(10));
+            let first = half_open(&mut crowd, 7, version);
+            let mut client = crowd.client(version);
+            let second = crowd.connect(&address(7), &mut client);
+            let told = [(first, Event::Closed(CloseReason::Replaced)), (second, Event::Connected)];
+            assert_eq!(events(&mut crowd), told);
+            assert_eq!((crowd.endpoint.stats().connections, crowd.endpoint.stats().handshakes), (1, 0));
+            crowd.echo(&address(7), &mut client, b"served", &mut [0; 256]);
+        });
+    }
+}
+
+/// Where the path is said to be valid, a forged hello makes a handshake, and still nothing of it touches what lives.
+#[test]
+fn without_cookies_a_live_connection_outlasts_forged_hellos() {
+    for version in VERSIONS {
+        World::default().run(|| forge_without_cookies(version));
+    }
+}
+
+fn forge_without_cookies(version: ProtocolVersion) {
+    let mut trusting = ListenerLimits::default();
+    trusting.cookies = false;
+    let mut crowd = Crowd::under(ideal_crypto::PROVIDER, limits(10), &trusting);
+    let from = address(7);
+    let mut client = crowd.client(version);
+    let handle = crowd.connect(&from, &mut client);
+    events(&mut crowd);
+    let before = fingerprint(crowd.endpoint.connection(handle).unwrap());
+    let mut buffer = [0; 2048];
+    for forged in VERSIONS.into_iter().cycle().take(20) {
+        let mut elsewhere = crowd.client(forged);
+        let hello = elsewhere.poll_transmit(crowd.now, &mut buffer).unwrap();
+        let bytes = crowd.bytes;
+        crowd.receive(&from, hello, |_, _| {});
+        let [more_in, more_out] = [crowd.bytes[0] - bytes[0], crowd.bytes[1] - bytes[1]];
+        assert!(more_out <= 3 * more_in, "RFC 9147 §5.1: at most three times what came");
+        assert_eq!(fingerprint(crowd.endpoint.connection(handle).unwrap()), before);
+    }
+    assert_eq!(
+        (crowd.endpoint.stats().connections, crowd.endpoint.stats().handshakes),
+        (2, 1),
+        "one at most"
+    );
+    crowd.echo(&from, &mut client, b"still here", &mut buffer);
+    // They end by themselves.
+    events(&mut crowd);
+    for _ in 0..100 {
+        serve(&mut crowd, Duration::from_secs(1));
+    }
+    assert_eq!(crowd.endpoint.stats().connections, 1);
+    crowd.echo(&from, &mut client, b"and still", &mut buffer);
+}
+
+/// A handshake that failed stays to repeat its alert, and no longer than that.
+#[test]
+fn a_failed_handshake_stays_for_a_while_and_stands_in_nobodys_way() {
+    for version in VERSIONS {
+        World::default().run(|| fail(version));
+    }
+}
+
+fn fail(version: ProtocolVersion) {
+    let mut crowd = crowd(limits(2));
+    for n in 0..2 {
+        let handle = half_open(&mut crowd, n, version);
+        crowd.endpoint.connection_mut(handle).unwrap().abort(AlertDescription::InternalError);
+        let mut sent = 0;
+        crowd.transmit(|to, _| sent += usize::from(*to == address(n)));
+        assert_eq!(sent, 1, "the alert");
+    }
+    assert_eq!((crowd.endpoint.stats().connections, crowd.endpoint.stats().handshakes), (2, 0));
+    // Its peer begins again, and another comes as well.
+    let mut clients = [1, 5].map(|n| (address(n), crowd.client(version)));
+    for (from, client) in &mut clients {
+        crowd.connect(from, client);
+    }
+    assert_eq!(crowd.endpoint.stats().connections, 2);
+    assert_eq!(crowd.endpoint.stats().evicted, 0, "what was over already is not told again");
+    let mut late = crowd.client(version);
+    crowd.converse(&address(6), &mut late);
+    assert!(!late.is_established());
+
+    let mut crowd = Crowd::new(ideal_crypto::PROVIDER, limits(2));
+    World::default().run(|| {
+        let handle = half_open(&mut crowd, 0, version);
+        crowd.endpoint.connection_mut(handle).unwrap().abort(AlertDescription::InternalError);
+        serve(&mut crowd, Duration::from_secs(9));
+        assert_eq!(crowd.endpoint.stats().connections, 1);
+        serve(&mut crowd, Duration::from_secs(2));
+        assert_eq!((crowd.endpoint.stats().connections, crowd.endpoint.poll_timeout()), (0, None));
+    });
 }

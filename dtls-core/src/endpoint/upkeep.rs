@@ -15,10 +15,10 @@ use crate::{
 impl<A: Address> Endpoint<A> {
     /// Starts every call: looks at what the connection last lent has done meanwhile.
     pub(super) fn begin(&mut self, now: Instant) {
-        self.now = self.now.max(now);
         if let Some(handle) = self.lent.take() {
             self.settle(handle);
         }
+        self.now = self.now.max(now);
     }
 
     /// Notes that a connection is lent to the caller, who may do anything to it.
