@@ -59,7 +59,8 @@ fn endings(script: &Script) -> [Option<CloseReason>; 2] {
     Side::BOTH.map(|side| script.ends.end(side).and_then(model_tests::End::closed))
 }
 
-/// After any weather a fair network lets both ends connect and talk; only running out of time excuses them.
+/// After any weather a fair network lets both ends connect, talk and forget the handshake; only running out of time excuses
+/// them.
 fn weather_ends_well(provider: Provider, seed: u64, schedule: &Schedule) -> Result<(), TestCaseError> {
     let mut script = play(provider, seed, schedule);
     script.finish(500);
@@ -77,6 +78,17 @@ fn weather_ends_well(provider: Provider, seed: u64, schedule: &Schedule) -> Resu
     }
     let delivered = Side::BOTH.map(|side| script.ends.end(side).unwrap().delivered().last().map(Vec::len));
     prop_assert_eq!(delivered, [Some(17); 2]);
+    // In the end nobody keeps anything of the handshake, and nothing is left to wait for.
+    for _ in 0..100 {
+        script.apply(&Step::NextTimer);
+        while !script.mailbox.live().is_empty() {
+            script.apply(&Step::Deliver(0));
+        }
+    }
+    prop_assert_eq!(endings(&script), [None; 2]);
+    prop_assert_eq!(script.ends.next_timer(), None);
+    let kept = Side::BOTH.map(|side| script.ends.end(side).unwrap().connection().holds_handshake());
+    prop_assert_eq!(kept, [false; 2]);
     Ok(())
 }
 
