@@ -158,13 +158,28 @@ fn write_header(header: &mut [u8], number: RecordNumber, form: Form, length: usi
     Some(flags)
 }
 
-/// Splits DTLSInnerPlaintext: the last byte that is not zero is the content type (RFC 8446 §5.4).
+/// Splits DTLSInnerPlaintext: the last byte that is not zero is the content type. Padding does not change how long it may be
+/// (RFC 8446 §5.4).
 fn strip_padding(inner: &mut [u8]) -> Result<(ContentType, &mut [u8]), Discard> {
+    if inner.len() > MAX_PLAINTEXT.saturating_add(INNER_TYPE_LEN) {
+        return Err(Discard::TooLong);
+    }
     let end = inner.iter().rposition(|b| *b != 0).ok_or(Discard::NoContentType)?;
     let (body, rest) = inner.split_at_mut_checked(end).ok_or(Discard::NoContentType)?;
     let typ = ContentType(*rest.first().ok_or(Discard::NoContentType)?);
-    if body.len() > MAX_PLAINTEXT {
-        return Err(Discard::TooLong);
-    }
     Ok((typ, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_counts_into_the_length_of_the_plaintext() {
+        let mut inner = std::vec![0; MAX_PLAINTEXT + 2];
+        inner[7] = ContentType::APPLICATION_DATA.0;
+        assert_eq!(strip_padding(&mut inner).unwrap_err(), Discard::TooLong);
+        let (typ, body) = strip_padding(&mut inner[..=MAX_PLAINTEXT]).unwrap();
+        assert_eq!((typ, body.len()), (ContentType::APPLICATION_DATA, 7));
+    }
 }
