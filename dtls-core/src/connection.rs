@@ -485,8 +485,10 @@ impl Connection {
     fn owes_last_flight(&self) -> bool {
         let Some(handshake) = self.handshake.as_ref().filter(|_| self.is_established()) else { return false };
         let outbox = &handshake.sending.outbox;
+        let ack_due = self.acks.as_ref().is_some_and(Acks::is_due) && self.records.reads_old();
         outbox.has_pending()
             || (outbox.delivery() == Delivery::OnDemand && !outbox.is_empty())
+            || (outbox.is_empty() && ack_due)
             || handshake.sending.timers.is_armed(Timer::LastFlight)
     }
 

@@ -112,7 +112,9 @@ fn the_last_flight_is_answered_for_after_closing() {
         let client = pair.ends.end(Side::Client).unwrap();
         assert!(client.connected(), "{:?}", client.closed());
         assert_eq!(client.closed(), Some(CloseReason::CloseNotify));
+        let sent = sent_at(&pair, Side::Server).len();
         pair.run_for(Duration::from_secs(240));
+        assert_eq!(sent_at(&pair, Side::Server).len(), sent, "nobody has asked for more");
         assert!(pair.ends.end(Side::Server).unwrap().connection().is_drained());
     }
 }

@@ -78,20 +78,25 @@ impl Connection {
     /// What the peer has received need not be sent again.
     pub(super) fn on_ack(&mut self, opened: &Opened<'_>) -> Result<(), Error> {
         let number = opened.number;
-        let (Some(_), Some(handshake)) = (&self.acks, &mut self.handshake) else {
-            // Before the version is known, and when nothing is waiting, an ACK means nothing (rfc9147bis §7).
+        if self.acks.is_none() {
+            // Before the version is known an ACK means nothing (rfc9147bis §7).
+            self.discard(Discard::UnexpectedContent, Some(number));
+            return Ok(());
+        }
+        let Some(entries) = parse(opened.body) else {
+            return self.on_bad_ack(number, PeerMisbehaved::MalformedAck);
+        };
+        if entries.clone().any(|(epoch, _)| epoch > u64::from(number.epoch())) {
+            return self.on_bad_ack(number, PeerMisbehaved::AckOfHigherEpoch);
+        }
+        let Some(handshake) = &mut self.handshake else {
+            // Nothing is waiting to be acknowledged.
             self.discard(Discard::UnexpectedContent, Some(number));
             return Ok(());
         };
         let outbox = &mut handshake.sending.outbox;
-        let Some(entries) = parse(opened.body) else {
-            return self.on_bad_ack(number, PeerMisbehaved::MalformedAck);
-        };
         let mut news = if number.epoch() > 0 { outbox.on_keys_proven() } else { Acked::Nothing };
         for (epoch, seq) in entries {
-            if epoch > u64::from(number.epoch()) {
-                return self.on_bad_ack(number, PeerMisbehaved::AckOfHigherEpoch);
-            }
             if let Ok(epoch) = u16::try_from(epoch) {
                 news = news.max(outbox.on_ack(RecordNumber::new(epoch, seq)));
             }
@@ -188,7 +193,7 @@ impl Connection {
     /// After the handshake each record is acknowledged once. The peer's last flight may come again, until its epoch is
     /// forgotten (RFC 9147 §5.8.1).
     fn on_ack_written(&mut self, now: Instant) {
-        if !self.is_established() {
+        if self.state.is_handshaking() {
             return self.repeat_ack_later(now);
         }
         if let Some(acks) = &mut self.acks {

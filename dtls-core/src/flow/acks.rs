@@ -104,7 +104,7 @@ impl Acks {
 ///
 /// # Errors
 /// `None` if the list's length is not that of whole entries, or bytes are missing or left.
-pub(crate) fn parse(body: &[u8]) -> Option<impl Iterator<Item = (u64, u64)>> {
+pub(crate) fn parse(body: &[u8]) -> Option<impl Iterator<Item = (u64, u64)> + Clone> {
     let (prefix, entries) = body.split_first_chunk::<PREFIX_LEN>()?;
     let (entries, rest) = entries.as_chunks::<ENTRY_LEN>();
     let length = usize::from(u16::from_be_bytes(*prefix));
