@@ -419,7 +419,7 @@ impl ConfigBuilder<ClientPsk> {
     /// # Errors
     /// [`ConfigError`] names what cannot work.
     pub fn build(self) -> Result<Arc<ClientConfig>, ConfigError> {
-        let (settings, ClientPsk { psks }) = self.settings()?;
+        let (mut settings, ClientPsk { psks }) = self.settings()?;
         if psks.is_empty() {
             return Err(ConfigError::NoPsk);
         }
@@ -427,6 +427,13 @@ impl ConfigBuilder<ClientPsk> {
             psk.check(usize::from(u16::MAX))?;
         }
         let psks = expand(psks, &settings)?;
+        if !psks.iter().any(|psk| psk.fits13(&settings)) {
+            // A server could choose DTLS 1.3, and then find nothing to agree on.
+            settings.suites13.clear();
+        }
+        if !settings.speaks13() && !settings.speaks12() {
+            return Err(ConfigError::NoPsk);
+        }
         Ok(Arc::new(ClientConfig { settings, psks }))
     }
 }

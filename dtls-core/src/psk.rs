@@ -88,8 +88,14 @@ impl Psk {
         matches!(self.scope, Scope::Every | Scope::Dtls12)
     }
 
+    /// Whether DTLS 1.3, which has no empty identities (RFC 8446 §4.2.11), may use it.
     pub(crate) const fn is_for13(&self) -> bool {
-        matches!(self.scope, Scope::Every | Scope::Dtls13)
+        matches!(self.scope, Scope::Every | Scope::Dtls13) && !self.identity.is_empty()
+    }
+
+    /// Whether it can be offered with one of the configured DTLS 1.3 suites.
+    pub(crate) fn fits13(&self, settings: &Settings) -> bool {
+        self.is_for13() && settings.suites13.iter().any(|s| s.hash == self.hash)
     }
 
     /// The keys to use instead of this one: itself, or if it is to be imported, itself for DTLS 1.2 and one for each hash of
@@ -97,7 +103,8 @@ impl Psk {
     pub(crate) fn expand(self, settings: &Settings) -> Result<Vec<Self>, ConfigError> {
         let Scope::Import(context) = &self.scope else { return Ok(Vec::from([self])) };
         let mut keys = Vec::new();
-        for suite in &settings.suites13 {
+        // An external identity is not empty (RFC 9258 §5.1).
+        for suite in settings.suites13.iter().filter(|_| !self.identity.is_empty()) {
             if !keys.iter().any(|k: &Self| k.hash == suite.hash) {
                 keys.push(self.import(settings, context, suite.hash)?);
             }
@@ -124,9 +131,13 @@ impl Psk {
             w.u16(kdf)
         });
         let identity = identity.map_err(|_| ConfigError::IdentityTooLong)?;
+        if identity.len() > usize::from(u16::MAX) {
+            return Err(ConfigError::IdentityTooLong);
+        }
         // The hash of the external key, not of the target.
-        let hash = settings.provider.hash(HashAlgorithm::Sha256).ok_or(ConfigError::ImporterHash)?;
-        let secret = extract(hash, &[0; 32], &self.key);
+        let hash = settings.provider.hash(self.hash).ok_or(ConfigError::ImporterHash)?;
+        // Without a salt HMAC takes zeros.
+        let secret = extract(hash, &[], &self.key);
         let mut identity_hash = hash.start();
         identity_hash.update(&identity);
         let mut key = Zeroizing::new(alloc::vec![0; target.digest_len()]);

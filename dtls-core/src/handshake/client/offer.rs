@@ -50,8 +50,8 @@ impl Offer {
             Some(group) if settings.uses_groups13() => Some(OwnShare::make(settings, *group, rng)?),
             _ => None,
         };
-        let usable = |psk: &Psk| psk.is_for13() && settings.suites13.iter().any(|s| s.hash == psk.hash);
-        let psks = config.psks.iter().enumerate().filter(|(_, psk)| usable(psk)).map(|(i, _)| i).collect();
+        let usable = config.psks.iter().enumerate().filter(|(_, psk)| psk.fits13(settings));
+        let psks = usable.map(|(i, _)| i).collect();
         Ok(Self { random, legacy_cookie: Vec::new(), cookie: None, share, psks })
     }
 
@@ -146,7 +146,8 @@ impl Offer {
                 supported_versions: with13.then_some(U16List(&lists.versions)),
                 cookie: self.cookie.as_deref(),
                 psk_modes: with13.then_some(&modes),
-                key_shares: self.share.is_some().then_some(KeyShares(&lists.shares)),
+                // Groups never go without shares, if only an empty list of them (RFC 8446 §9.2).
+                key_shares: (with13 && with_groups).then_some(KeyShares(&lists.shares)),
                 offered_psks: psks,
                 ..Extensions::default()
             },

@@ -107,16 +107,22 @@ pub(crate) fn on_client_hello(
 }
 
 impl AwaitPsk {
-    /// Asks for the key of the identity at `index`; without one the handshake ends.
-    fn ask(self, cx: &mut Cx<'_>) -> Result<State, Error> {
+    /// Asks for the key of the first identity from `index` on that can be the right one: its binder is as long as the hash of
+    /// the suite, and it is no longer than identities may be. Others, such as tickets of another server, are passed over
+    /// (RFC 8446 §4.2.11). Without one the handshake ends.
+    fn ask(mut self, cx: &mut Cx<'_>) -> Result<State, Error> {
+        let settings = &self.config.0.settings;
         let hello = ClientHello::parse(&self.hello)?;
-        let offered = hello.extensions.offered_psks.and_then(|psks| psks.iter().nth(self.index));
-        let (identity, _) = offered.ok_or(PeerIncompatible::UnknownPskIdentity)?;
-        let limit = self.config.0.settings.limits.max_psk_identity;
-        if identity.identity.len() > limit {
-            return Err(PeerMisbehaved::PskIdentityTooLong.into());
-        }
-        cx.events.push_back(Event::NeedPsk { identity: identity.identity.to_vec() });
+        let digest_len = select13(settings, &hello)?.suite.hash.digest_len();
+        let psks = hello.extensions.offered_psks.ok_or(PeerIncompatible::NoPskOffered)?;
+        let longest = settings.limits.max_psk_identity;
+        let found =
+            psks.iter().enumerate().skip(self.index).find(|(_, (offered, binder))| {
+                binder.len() == digest_len && offered.identity.len() <= longest
+            });
+        let (index, (offered, _)) = found.ok_or(PeerIncompatible::UnknownPskIdentity)?;
+        cx.events.push_back(Event::NeedPsk { identity: offered.identity.to_vec() });
+        self.index = index;
         Ok(State::AwaitPsk13(Box::new(self)))
     }
 

@@ -1,0 +1,89 @@
+//! Clients with several pre-shared keys, or with some that DTLS 1.3 has no use for.
+
+use core::time::Duration;
+
+use dtls_core::{
+    CipherSuite, ClientConfig, ConfigError, ProtocolVersion, Psk, PskMode, ServerConfig,
+    crypto::HashAlgorithm,
+};
+use ideal_crypto::PROVIDER;
+use model_tests::{KEY, Pair, Setup, Side};
+use simulated_network::Faults;
+
+const SUITES: [CipherSuite; 3] = [
+    CipherSuite::TLS_AES_128_GCM_SHA256,
+    CipherSuite::TLS_AES_256_GCM_SHA384,
+    CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256,
+];
+
+fn sha384(identity: &[u8]) -> Psk {
+    Psk::new(identity, KEY).hash(HashAlgorithm::Sha384)
+}
+
+/// Connects and says which version it was, and the identity.
+fn connect(setup: &Setup) -> (ProtocolVersion, Vec<u8>) {
+    let mut pair = Pair::new(setup, Faults::default());
+    pair.connect();
+    let negotiated = pair.ends.end(Side::Server).unwrap().connection().negotiated().unwrap();
+    let dtls_core::PeerIdentity::Psk(identity) = &negotiated.peer else { panic!("{negotiated:?}") };
+    (negotiated.version, identity.clone())
+}
+
+#[test]
+fn a_server_that_asks_is_asked_only_for_keys_that_fit() {
+    let long = vec![b'x'; 600];
+    for first in [sha384(b"384"), Psk::new(&long, KEY)] {
+        let client = ClientConfig::builder(PROVIDER).suites(&SUITES).psks([first, Psk::new(b"256", KEY)]);
+        let server = ServerConfig::builder(PROVIDER).suites(&SUITES).psk_deferred().build().unwrap();
+        let mut setup = Setup::new(client.build().unwrap(), server);
+        setup.psk = Some(KEY.to_vec());
+        assert_eq!(connect(&setup), (ProtocolVersion::DTLS1_3, b"256".to_vec()));
+    }
+}
+
+#[test]
+fn what_has_no_key_for_it_is_not_offered() {
+    let suites = [SUITES[0], SUITES[2]];
+    for psk in [sha384(b"384"), Psk::new(b"", KEY), Psk::imported(b"", KEY, b"")] {
+        let client = ClientConfig::builder(PROVIDER).suites(&suites).psks([psk.clone()]).build().unwrap();
+        let server = ServerConfig::builder(PROVIDER).suites(&suites).psks([psk.clone()]).build().unwrap();
+        assert_eq!(connect(&Setup::new(client, server)).0, ProtocolVersion::DTLS1_2);
+        let only13 = ClientConfig::builder(PROVIDER).versions(&[ProtocolVersion::DTLS1_3]).suites(&suites);
+        assert_eq!(only13.psks([psk]).build().unwrap_err(), ConfigError::NoPsk);
+    }
+}
+
+/// The external key's own hash makes the imported key (RFC 9258 §5.1).
+#[test]
+fn an_imported_key_depends_on_the_hash_of_the_external_key() {
+    let psk = |hash| Psk::imported(b"id", KEY, b"").hash(hash);
+    let mut ends = Vec::new();
+    for hash in [HashAlgorithm::Sha256, HashAlgorithm::Sha384] {
+        let client = ClientConfig::builder(PROVIDER).suites(&SUITES).psks([Psk::imported(b"id", KEY, b"")]);
+        let server = ServerConfig::builder(PROVIDER).suites(&SUITES).psks([psk(hash)]).build().unwrap();
+        let mut pair = Pair::new(&Setup::new(client.build().unwrap(), server), Faults::default());
+        ends.push(pair.run_until(Duration::from_secs(5), |pair| pair.ends.connected()));
+    }
+    assert_eq!(ends, [true, false]);
+}
+
+#[test]
+fn an_imported_identity_must_fit_its_length() {
+    let psk = Psk::imported(&[b'x'; 40_000], KEY, &[b'y'; 40_000]);
+    let client = ClientConfig::builder(PROVIDER).psks([psk]).build();
+    assert_eq!(client.unwrap_err(), ConfigError::IdentityTooLong);
+}
+
+/// Groups never go without shares, if only an empty list of them (RFC 8446 §9.2).
+#[test]
+fn groups_for_another_version_bring_an_empty_list_of_shares() {
+    let client = ClientConfig::builder(PROVIDER).suites(&SUITES).psk_modes(&[PskMode::PskOnly]);
+    let client = client.psk(b"id", KEY).build().unwrap();
+    let server = ServerConfig::builder(PROVIDER).suites(&SUITES).psk_modes(&[PskMode::PskOnly]);
+    let server = server.psk_table([(&b"id"[..], KEY)]).build().unwrap();
+    let mut pair = Pair::new(&Setup::new(client, server), Faults::default());
+    let hello = pair.network.sent()[0].bytes.clone();
+    let empty = [0, 51, 0, 2, 0, 0];
+    assert!(hello.windows(6).any(|window| window == empty), "{hello:02x?}");
+    pair.connect();
+}
