@@ -1,0 +1,1 @@
+//! Active learning of Mealy machines, and test suites that find every difference.

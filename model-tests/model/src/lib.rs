@@ -1,0 +1,1 @@
+//! The reference model: DTLS as pure step functions, written from the RFCs.
