@@ -1,0 +1,118 @@
+//! Every requirement of the specifications has a row in `requirements/matrix.tsv` that says which tests show it, or why none
+//! does; every test named there exists; and the figures in the README are those of the table.
+
+use core::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// How a requirement stands.
+const STATUSES: [&str; 4] = ["tested", "not built yet", "cannot apply", "missing"];
+/// The levels of requirements, most binding first.
+const LEVELS: [&str; 8] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "REC", "NOT REC", "MAY", "DEF"];
+/// What follows this line in the README is written by the test.
+const MARK: &str = "<!-- counted -->\n";
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The rows of a table below its heading, each with exactly these columns.
+fn rows<const N: usize>(path: &Path, columns: [&str; N]) -> Vec<[String; N]> {
+    let text = read(path);
+    let split = |line: &str| -> [String; N] {
+        let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
+        fields.try_into().unwrap_or_else(|_| panic!("{}: not {N} fields: {line}", path.display()))
+    };
+    let mut lines = text.lines();
+    assert_eq!(lines.next().map(split), Some(columns.map(str::to_owned)), "{}", path.display());
+    lines.map(split).collect()
+}
+
+/// Source files, read once.
+#[derive(Default)]
+struct Sources(HashMap<String, String>);
+
+impl Sources {
+    /// The lines of the file in `path::function`, and the index of the line where the function begins.
+    fn find(&mut self, item: &str) -> (Vec<&str>, usize) {
+        let (path, function) = item.split_once("::").unwrap_or_else(|| panic!("{item}: not path::function"));
+        let text = self.0.entry(path.to_owned()).or_insert_with(|| read(&root().join(path)));
+        let lines: Vec<&str> = text.lines().collect();
+        let declares = |line: &&str| {
+            let names = |rest: &str| rest.starts_with(['(', '<']);
+            line.split_once("fn ").is_some_and(|(_, rest)| rest.strip_prefix(function).is_some_and(names))
+        };
+        let at = lines.iter().position(declares).unwrap_or_else(|| panic!("{item} does not exist"));
+        (lines, at)
+    }
+
+    /// Whether the function is one that `cargo test` runs.
+    fn is_test(&mut self, item: &str) -> bool {
+        let (lines, at) = self.find(item);
+        let above = lines[..at].iter().rev().map(|line| line.trim());
+        let mut head = above.take_while(|line| line.starts_with("#[") || line.starts_with("///"));
+        head.any(|line| line == "#[test]")
+    }
+}
+
+/// The table of how many requirements of each level have each status.
+fn count(levels: &BTreeMap<String, String>, matrix: &[[String; 4]]) -> String {
+    let mut text =
+        format!("| | {} | all |\n|---|{}\n", STATUSES.join(" | "), "---|".repeat(STATUSES.len() + 1));
+    for level in LEVELS.iter().map(|level| Some(*level)).chain([None]) {
+        let of_level = |row: &&[String; 4]| level.is_none_or(|level| levels[&row[0]] == level);
+        let rows: Vec<&[String; 4]> = matrix.iter().filter(of_level).collect();
+        write!(text, "| {} |", level.unwrap_or("all")).unwrap();
+        for status in STATUSES {
+            write!(text, " {} |", rows.iter().filter(|row| row[1] == status).count()).unwrap();
+        }
+        writeln!(text, " {} |", rows.len()).unwrap();
+    }
+    text
+}
+
+#[test]
+fn every_requirement_has_its_tests_or_a_reason() {
+    let requirements =
+        rows(&root().join("vectors/requirements.tsv"), ["id", "level", "side", "requirement", "test"]);
+    let levels: BTreeMap<String, String> =
+        requirements.iter().map(|[id, level, ..]| (id.clone(), level.clone())).collect();
+    assert_eq!(levels.len(), requirements.len(), "an id stands twice");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements");
+    let matrix = rows(&here.join("matrix.tsv"), ["id", "status", "tests", "note"]);
+    let ids: Vec<&String> = matrix.iter().map(|[id, ..]| id).collect();
+    let wanted: Vec<&String> = requirements.iter().map(|[id, ..]| id).collect();
+    assert_eq!(ids, wanted, "the rows are those of the requirements, in their order");
+
+    let mut sources = Sources::default();
+    let mut named = BTreeSet::new();
+    for [id, status, tests, note] in &matrix {
+        assert!(STATUSES.contains(&&**status), "{id}: {status}");
+        assert_ne!((&**status, tests.is_empty()), ("tested", true), "{id} names no test");
+        let needs_reason = status == "not built yet" || status == "cannot apply";
+        assert!(!needs_reason || !note.is_empty(), "{id} has no reason");
+        for test in tests.split_whitespace() {
+            assert!(sources.is_test(test), "{id}: {test} is no test");
+            named.insert(test.to_owned());
+        }
+    }
+    let counted = count(&levels, &matrix);
+    println!("{counted}\n{} tests are named", named.len());
+
+    let readme = here.join("README.md");
+    let text = read(&readme);
+    let (head, written) = text.split_once(MARK).expect("the README has the mark");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(&readme, format!("{head}{MARK}{counted}")).unwrap();
+    } else {
+        assert_eq!(written, counted, "the figures in the README");
+    }
+}
