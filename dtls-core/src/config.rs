@@ -50,7 +50,8 @@ pub struct Limits {
     pub last_flight_kept: Duration,
     /// Anti-replay window in records, a multiple of 64 from 64 to 1,024. Default 64.
     pub replay_window: u16,
-    /// Bytes of handshake messages held for reassembly, at least `max_handshake_message`. Default 16 KiB.
+    /// Bytes of handshake messages held for reassembly, at least `max_handshake_message`. Default 16 KiB. What DTLS 1.3 has
+    /// acknowledged is never given up, so that there the message that comes next may take up to `max_handshake_message` more.
     pub inbox_bytes: usize,
     /// Longest handshake message accepted, in bytes, at least 128. Default 16 KiB.
     pub max_handshake_message: usize,
@@ -205,6 +206,16 @@ pub(crate) enum PskSource {
     Table(BTreeMap<Vec<u8>, Psk>),
     /// The application answers [`crate::Event::NeedPsk`].
     Deferred,
+}
+
+impl PskSource {
+    /// Whether there is, or may be, a key of this identity for DTLS 1.3 suites of `hash`.
+    pub(crate) fn may_know13(&self, identity: &[u8], hash: HashAlgorithm) -> bool {
+        match self {
+            Self::Table(table) => table.get(identity).is_some_and(|psk| psk.fits_hash13(hash)),
+            Self::Deferred => true,
+        }
+    }
 }
 
 /// Builds a configuration. `A` says whether, and how, the peer will be authenticated.

@@ -315,7 +315,8 @@ impl Connection {
     }
 
     /// Answers [`Event::NeedPsk`] with the key of that identity, or `None` if there is none; the handshake goes on at once.
-    /// A handshake that ends here shows as [`Event::Closed`].
+    /// A handshake that ends here shows as [`Event::Closed`]. The key is used as it is: imported ones (RFC 9258) have to be in the
+    /// configuration.
     ///
     /// # Errors
     /// [`ApiMisuse`] if no key was asked for, or if it has not 1 to 256 bytes.
@@ -474,20 +475,18 @@ impl Connection {
         }
         self.state = State::Closed;
         if let Some(handshake) = &mut self.handshake {
-            handshake.sending.timers.disarm(Timer::Retransmit);
             handshake.sending.timers.disarm(Timer::Ack);
         }
         self.events.push_back(Event::Closed(reason));
     }
 
-    /// Whether the peer may still need the end of the handshake: the last flight of DTLS 1.2, or the ACK of its own in
-    /// DTLS 1.3.
+    /// Whether the peer may still need the end of the handshake: the last flight of DTLS 1.2, the Finished that it has not
+    /// acknowledged, or the ACK of its own in DTLS 1.3.
     fn owes_last_flight(&self) -> bool {
         let Some(handshake) = self.handshake.as_ref().filter(|_| self.is_established()) else { return false };
         let outbox = &handshake.sending.outbox;
         let ack_due = self.acks.as_ref().is_some_and(Acks::is_due) && self.records.reads_old();
-        outbox.has_pending()
-            || (outbox.delivery() == Delivery::OnDemand && !outbox.is_empty())
+        !outbox.is_empty()
             || (outbox.is_empty() && ack_due)
             || handshake.sending.timers.is_armed(Timer::LastFlight)
     }

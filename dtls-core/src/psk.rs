@@ -93,9 +93,14 @@ impl Psk {
         matches!(self.scope, Scope::Every | Scope::Dtls13) && !self.identity.is_empty()
     }
 
+    /// Whether DTLS 1.3 may use it with suites of `hash`.
+    pub(crate) fn fits_hash13(&self, hash: HashAlgorithm) -> bool {
+        self.is_for13() && self.hash == hash
+    }
+
     /// Whether it can be offered with one of the configured DTLS 1.3 suites.
     pub(crate) fn fits13(&self, settings: &Settings) -> bool {
-        self.is_for13() && settings.suites13.iter().any(|s| s.hash == self.hash)
+        settings.suites13.iter().any(|s| self.fits_hash13(s.hash))
     }
 
     /// The keys to use instead of this one: itself, or if it is to be imported, itself for DTLS 1.2 and one for each hash of

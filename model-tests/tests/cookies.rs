@@ -4,10 +4,11 @@
 use core::time::Duration;
 
 use dtls_core::{
-    Arc, Connection, DecodeError, Discard, Error, Instant, Listener, ListenerLimits, PeerMisbehaved, Verdict,
+    Arc, Connection, DecodeError, Discard, Error, Instant, Listener, ListenerLimits, NamedGroup,
+    PeerMisbehaved, PskMode, Verdict,
 };
 use ideal_crypto::{PROVIDER, World};
-use model_tests::{Prng, Recipe, Setup};
+use model_tests::{Prng, Recipe, Script, Setup, Side, schedule::Step};
 
 const START: Instant = Instant::from_micros(1_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -348,4 +349,22 @@ fn a_request_with_bytes_left_over_or_missing_is_malformed() {
             assert_eq!(next_hello(&mut client, request), Err(Error::Decode(error)));
         }
     });
+}
+
+/// Where only a group is asked for, the cookie that comes back proves the address all the same.
+#[test]
+fn a_cookie_proves_the_address_whatever_it_was_asked_for() {
+    let mut recipe = Recipe::new13(PROVIDER, PskMode::PskDhe);
+    recipe.listener.cookies = false;
+    for (asks, client) in
+        [(false, vec![NamedGroup::X25519]), (true, vec![NamedGroup::SECP256R1, NamedGroup::X25519])]
+    {
+        let groups = [client, vec![NamedGroup::X25519]];
+        let mut script = Script::new(&Recipe { groups, ..recipe.clone() }.setup());
+        while script.ends.end(Side::Server).is_none() {
+            script.apply(&Step::Deliver(0));
+        }
+        let server = script.ends.end(Side::Server).unwrap().connection();
+        assert_eq!(server.is_address_proven(), asks);
+    }
 }

@@ -1,7 +1,9 @@
 //! Record numbers of DTLS 1.3 past every width they have on the wire, with losses and out of order: one byte for the first
 //! 128 records, then two, of which 65,536 make a round (RFC 9147 §4.2.2).
 
-use dtls_core::{CipherSuite, Connection, Discard, Instant, Limits, PskMode};
+use dtls_core::{
+    CipherSuite, Connection, Discard, Instant, Limits, PskMode, SendError, crypto::AeadAlgorithm,
+};
 use ideal_crypto::World;
 use model_tests::{Pair, Prng, Recipe};
 use simulated_network::Faults;
@@ -61,6 +63,36 @@ fn two_hundred_thousand_records_with_losses_and_out_of_order() {
         });
         assert_eq!(server.stats().discarded(Discard::BadTag), 0, "seed {seed}");
     }
+}
+
+/// At a key's limit data ends, and close_notify still goes out.
+#[test]
+fn the_last_numbers_are_left_for_closing() {
+    let ([mut client, mut server], now) = connected(Limits::default());
+    World::unchecked().run(|| {
+        let limit = AeadAlgorithm::Aes128Gcm.confidentiality_limit();
+        let mut next = 0;
+        while next + 100 < limit {
+            let record = send(&mut client, 7);
+            assert_eq!(receive(&mut server, now, &record), Some(7));
+            // As many at a time as a number of two bytes can bridge.
+            let skipped = (limit - 100 - next).min(30_000);
+            client.skip_record_numbers(skipped);
+            next += 1 + skipped;
+        }
+        let mut out = [0; 64];
+        while client.send(b"reading", &mut out).is_ok() {
+            next += 1;
+        }
+        assert_eq!(client.send(b"reading", &mut out), Err(SendError::SequenceExhausted));
+        assert_eq!(limit - next, 16);
+        client.close();
+        let mut out = [0; 64];
+        let closing = client.poll_transmit(now, &mut out).expect("close_notify");
+        let mut rng = Prng::new(0);
+        assert!(server.handle_datagram(now, &mut rng, closing).next_data().unwrap().is_none());
+        assert!(server.is_closed(), "it was read");
+    });
 }
 
 /// However many are lost in a row, up to half a round, the next one is understood.

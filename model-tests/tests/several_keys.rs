@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use dtls_core::{
-    CipherSuite, ClientConfig, ConfigError, ProtocolVersion, Psk, PskMode, ServerConfig,
+    Arc, CipherSuite, ClientConfig, ConfigError, ProtocolVersion, Psk, PskMode, ServerConfig,
     crypto::HashAlgorithm,
 };
 use ideal_crypto::PROVIDER;
@@ -38,6 +38,19 @@ fn a_server_that_asks_is_asked_only_for_keys_that_fit() {
         let mut setup = Setup::new(client.build().unwrap(), server);
         setup.psk = Some(KEY.to_vec());
         assert_eq!(connect(&setup), (ProtocolVersion::DTLS1_3, b"256".to_vec()));
+    }
+}
+
+/// The suite is one whose key the server has, not just one whose hash some offered key has.
+#[test]
+fn a_server_chooses_a_suite_that_it_has_a_key_for() {
+    let client =
+        ClientConfig::builder(PROVIDER).suites(&SUITES).psks([Psk::new(b"256", KEY), sha384(b"384")]);
+    let client = client.build().unwrap();
+    for (identity, known) in [(b"256", Psk::new(b"256", KEY)), (b"384", sha384(b"384"))] {
+        let server = ServerConfig::builder(PROVIDER).suites(&SUITES).psks([known]).build().unwrap();
+        let setup = Setup::new(Arc::clone(&client), server);
+        assert_eq!(connect(&setup), (ProtocolVersion::DTLS1_3, identity.to_vec()));
     }
 }
 

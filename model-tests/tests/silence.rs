@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use dtls_core::{CloseReason, Error, Limits, PskMode};
 use ideal_crypto::PROVIDER;
-use model_tests::{Pair, Recipe, Setup, Side};
+use model_tests::{Pair, Recipe, Setup, Side, schedule::Forgery};
 use simulated_network::{Faults, Network, Plan};
 
 const DEAF: Faults = Faults {
@@ -117,6 +117,66 @@ fn the_last_flight_is_answered_for_after_closing() {
         assert_eq!(sent_at(&pair, Side::Server).len(), sent, "nobody has asked for more");
         assert!(pair.ends.end(Side::Server).unwrap().connection().is_drained());
     }
+}
+
+/// A client that closed as soon as it could, and whose Finished is lost.
+fn closed_with_finished_lost() -> Pair {
+    let setup = Recipe::new13(PROVIDER, PskMode::PskOnly).setup();
+    let mut pair = Pair::on(&setup, Network::new(0, Faults::default()));
+    assert!(pair.run_until(Duration::from_secs(1), |pair| {
+        pair.ends.end(Side::Client).is_some_and(model_tests::End::connected)
+    }));
+    pair.close(Side::Client);
+    pair.network.clear();
+    pair
+}
+
+/// A client that closes at once does not leave a server behind that missed its Finished: the flight goes out until the server
+/// answers, and close_notify with it.
+#[test]
+fn the_unacknowledged_finished_goes_out_after_closing() {
+    for lost in [1, 3] {
+        let mut pair = closed_with_finished_lost();
+        // And again, with the timer.
+        pair.network.set_faults(Side::Client, DEAF);
+        pair.run_for(Duration::from_secs(lost));
+        pair.network.set_faults(Side::Client, Faults::default());
+        pair.run_for(Duration::from_secs(20));
+        let server = pair.ends.end(Side::Server).unwrap();
+        assert!(server.connected(), "{}", pair.diagram());
+        assert_eq!(server.closed(), Some(CloseReason::CloseNotify), "{}", pair.diagram());
+        assert_eq!(closed(&pair, Side::Client), Some(CloseReason::Local));
+        assert!(pair.ends.end(Side::Client).unwrap().connection().is_drained(), "{}", pair.diagram());
+        assert_eq!(pair.ends.next_timer(), None, "nothing is left to wait for");
+    }
+}
+
+/// Nor does it wait for ever for a server that is gone.
+#[test]
+fn after_closing_an_unacknowledged_finished_is_given_up() {
+    let mut pair = closed_with_finished_lost();
+    pair.network.set_faults(Side::Client, DEAF);
+    pair.network.set_faults(Side::Server, DEAF);
+    pair.run_for(Duration::from_secs(61));
+    assert_eq!(closed(&pair, Side::Client), Some(CloseReason::Local), "no other reason takes its place");
+    assert!(pair.ends.end(Side::Client).unwrap().connection().is_drained(), "{}", pair.diagram());
+}
+
+/// A forged acknowledgement in the clear must not stop a client from sending its hello again.
+#[test]
+fn an_unprotected_acknowledgement_does_not_end_the_wait() {
+    let setup = Recipe::new13(PROVIDER, PskMode::PskDhe).setup();
+    let mut network = Network::new(0, Faults::default());
+    // The hello with the cookie, in the client's second datagram.
+    network.set_plan(Side::Client, Plan { lose_first: 1 << 1, ..Plan::default() });
+    let mut pair = Pair::on(&setup, network);
+    assert!(pair.run_until(Duration::from_secs(1), |pair| sent_at(pair, Side::Client).len() == 2));
+    for seq in 0..4 {
+        let body = [&[0, 16][..], &[0; 15], &[seq]].concat();
+        let ack = Forgery { to: Side::Client, content_type: 26, epoch: 0, sequence: 77, body };
+        pair.inject(Side::Client, &ack.datagram());
+    }
+    pair.connect();
 }
 
 #[test]

@@ -77,17 +77,6 @@ fn what_is_wrong_in_the_hello_with_the_cookie() {
         ),
         (|h| h.legacy_session_id = vec![7; 32], broken(Rule::BadBinder), Alert::DecryptError),
         (|h| h.extensions.insert(0, (UNKNOWN, vec![])), broken(Rule::BadBinder), Alert::DecryptError),
-        (|h| h.legacy_cookie = vec![7; 20], broken(Rule::NonEmptyLegacyCookie), Alert::IllegalParameter),
-        (
-            |h| h.legacy_compression_methods = vec![1],
-            broken(Rule::NoNullCompression),
-            Alert::IllegalParameter,
-        ),
-        (
-            |h| h.legacy_compression_methods = vec![0, 1],
-            broken(Rule::NoNullCompression),
-            Alert::IllegalParameter,
-        ),
         // Nothing may follow pre_shared_key.
         (|h| h.extensions.push((UNKNOWN, vec![])), broken(Rule::MisplacedExtension), Alert::IllegalParameter),
         (|h| h.extensions.rotate_right(1), broken(Rule::MisplacedExtension), Alert::IllegalParameter),
@@ -110,6 +99,10 @@ fn what_the_listener_turns_away_without_keeping_anything() {
         (|h| h.cipher_suites = vec![0x13, 0x01], Alert::HandshakeFailure),
         (|h| set(&mut h.extensions, SUPPORTED_VERSIONS, &[2, 0xfe, 0xfb]), Alert::ProtocolVersion),
         (|h| remove(&mut h.extensions, SUPPORTED_VERSIONS), Alert::ProtocolVersion),
+        // Before anything is asked for (RFC 9147 §5.3).
+        (|h| h.legacy_cookie = vec![7; 20], Alert::IllegalParameter),
+        (|h| h.legacy_compression_methods = vec![1], Alert::IllegalParameter),
+        (|h| h.legacy_compression_methods = vec![0, 1], Alert::IllegalParameter),
         // A cookie that is none of ours.
         (|h| h.extensions.insert(0, (COOKIE, vec![0, 1, 7])), Alert::IllegalParameter),
     ];
@@ -120,6 +113,28 @@ fn what_the_listener_turns_away_without_keeping_anything() {
     for (change, alert) in &either[..either.len() - 1] {
         second().client_hello(change).deliver().assert_turned_away(*alert);
     }
+}
+
+/// Also where the key alone is used: groups without keys for them, or keys without groups (RFC 9846 §9.2).
+#[test]
+fn groups_and_key_shares_come_together_or_not_at_all() {
+    let setup = Recipe { modes: vec![PskMode::PskOnly], ..recipe() }.setup();
+    let lone: [fn(&mut ClientHello); 2] = [
+        |h| h.extensions.insert(0, (SUPPORTED_GROUPS, vec![0, 2, 0, 29])),
+        |h| h.extensions.insert(0, (KEY_SHARE, vec![0, 0])),
+    ];
+    for change in lone {
+        for hello in [WrongPeer::new(&setup, Side::Server), second_of(&setup)] {
+            hello.client_hello(change).deliver().assert_turned_away(Alert::MissingExtension);
+        }
+    }
+    bound(&setup, |h| {
+        h.extensions
+            .splice(0..0, [(SUPPORTED_GROUPS, vec![0, 2, 0, 29]), (KEY_SHARE, vec![0, 0])])
+            .for_each(drop)
+    })
+    .deliver()
+    .assert_unharmed();
 }
 
 /// No bit of a cookie can change, and no address but its own can use it.

@@ -103,7 +103,10 @@ impl Connection {
         }
         if news > Acked::Nothing && outbox.delivery() == Delivery::UntilAcked {
             if outbox.is_acked() {
-                self.on_flight_acked();
+                // Anyone can forge an unprotected one: only the answer, or the timer, ends the wait.
+                if number.epoch() > 0 {
+                    self.on_flight_acked();
+                }
             } else if news == Acked::Latest {
                 outbox.rewind();
             }
@@ -113,7 +116,7 @@ impl Connection {
 
     /// An unprotected ACK may come from anyone, so that its faults are noise.
     fn on_bad_ack(&mut self, number: RecordNumber, rule: PeerMisbehaved) -> Result<(), Error> {
-        if number.epoch() == 0 {
+        if number.epoch() == 0 || self.is_closed() {
             self.discard(Discard::MalformedAck, Some(number));
             return Ok(());
         }
@@ -138,6 +141,8 @@ impl Connection {
         sending.outbox.clear();
         if established {
             self.close_handshake_if_idle();
+        } else if self.is_closed() {
+            self.end_handshake();
         }
     }
 

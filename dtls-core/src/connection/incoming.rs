@@ -119,7 +119,7 @@ impl Connection {
             return Err(error);
         }
         if matches!(self.state, State::Closed) {
-            self.on_record_when_closed(&opened, now);
+            self.on_record_when_closed(&opened, now)?;
             return Ok(None);
         }
         match opened.typ {
@@ -133,17 +133,25 @@ impl Connection {
         Ok(None)
     }
 
-    /// All that still counts is a peer that has not got the end of the handshake (RFC 6347 §4.2.4, RFC 9147 §5.8.1).
-    fn on_record_when_closed(&mut self, opened: &Opened<'_>, now: Instant) {
-        self.discard(Discard::Closed, Some(opened.number));
-        if opened.typ != ContentType::HANDSHAKE {
-            return;
+    /// All that still counts is a peer that has not got the end of the handshake (RFC 6347 §4.2.4, RFC 9147 §5.8.1), and what
+    /// shows that it has.
+    fn on_record_when_closed(&mut self, opened: &Opened<'_>, now: Instant) -> Result<(), Error> {
+        match opened.typ {
+            ContentType::ACK if self.acks.is_some() => return self.on_ack(opened),
+            ContentType::HANDSHAKE => self.discard(Discard::Closed, Some(opened.number)),
+            typ => {
+                self.discard(Discard::Closed, Some(opened.number));
+                if typ == ContentType::ALERT && opened.number.epoch() == self.records.read_epoch() {
+                    self.end_handshake();
+                }
+                return Ok(());
+            }
         }
         let repeats = self.stats.repeats;
         for fragment in Fragments::new(opened.body).flatten() {
             let next = self.handshake.as_ref().map_or(0, |h| h.inbox.next_seq());
             if fragment.header.message_seq >= next {
-                return;
+                return Ok(());
             }
             self.on_repeated_fragment(&fragment, opened.number, now);
         }
@@ -154,6 +162,7 @@ impl Connection {
         if self.stats.repeats > repeats || self.acks.is_some() {
             self.alerts.queued = Some(AlertDescription::CloseNotify);
         }
+        Ok(())
     }
 
     /// Nothing is handed out before the peer's Finished was checked, and nothing ever that did not come under the keys made
@@ -215,7 +224,8 @@ impl Connection {
         let refused = if old {
             Some(Discard::OldMessage)
         } else if expected {
-            inbox.insert(fragment, number.epoch()).err()
+            let acknowledged = self.acks.is_some() && number.epoch() > 0;
+            inbox.insert(fragment, number.epoch(), acknowledged).err()
         } else if self.acks.is_some() && number.epoch() > 0 {
             // What comes next must come under the keys that the handshake has reached by now (RFC 9147 §6.1).
             let error = PeerMisbehaved::UnexpectedMessage.into();

@@ -108,6 +108,11 @@ impl Connection {
         sealed.ok().map(|record| record.len)
     }
 
+    /// Leaves the next `count` record numbers of the write epoch unused, as if such records had been sent and lost.
+    pub const fn skip_record_numbers(&mut self, count: u64) {
+        self.records.skip_numbers(count);
+    }
+
     /// Whether the peer's address is proven, so that how much comes from it does not matter.
     pub const fn is_address_proven(&self) -> bool {
         matches!(self.allowance, crate::flow::allowance::Allowance::Unlimited)

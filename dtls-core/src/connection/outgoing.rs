@@ -4,9 +4,11 @@ use core::time::Duration;
 
 use super::{Connection, Handshake, Sending, acks::ack_delay};
 use crate::{
-    alert::Alert,
+    alert::{Alert, AlertDescription},
+    config::Limits,
     error::Error,
     flow::{outbox::Delivery, timers::Timer},
+    handshake::State,
     record::layer::NewRecord,
     time::Instant,
     trace::TraceEvent,
@@ -88,10 +90,22 @@ impl Connection {
             return Ok(());
         }
         if !backoff.expired() {
+            if self.is_closed() {
+                self.end_handshake();
+                return Ok(());
+            }
             self.fail(Error::NoAnswer);
             return Err(Error::NoAnswer);
         }
+        if self.records.read_epoch() == 0 {
+            // What was acknowledged in the clear may have been forged.
+            outbox.forget_acks();
+        }
         outbox.rewind();
+        if matches!(self.state, State::Closed) {
+            // What the peer could not read without this flight.
+            self.alerts.queued = Some(AlertDescription::CloseNotify);
+        }
         let count = backoff.expiries();
         self.stats.timeouts = self.stats.timeouts.saturating_add(1);
         self.trace.note(TraceEvent::RetransmitTimeout { count });
@@ -155,7 +169,7 @@ impl Connection {
     }
 
     fn on_flight_written(&mut self, now: Instant) {
-        let kept = self.side.settings().limits.last_flight_kept;
+        let Limits { last_flight_kept: kept, handshake_timeout: patience, .. } = self.side.settings().limits;
         let closed = self.is_closed();
         let Some(handshake) = &mut self.handshake else { return };
         let Sending { outbox, timers, backoff, .. } = &mut handshake.sending;
@@ -168,9 +182,9 @@ impl Connection {
             }
             Delivery::OnDemand => {}
         }
-        if closed && outbox.delivery() != Delivery::OnDemand {
-            // Nobody will answer for this flight any more.
-            self.end_handshake();
+        if closed && !timers.is_armed(Timer::LastFlight) {
+            // A peer that has not got the flight by then has given up itself.
+            timers.arm(Timer::LastFlight, now.after(patience));
         }
     }
 

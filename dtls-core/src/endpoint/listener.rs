@@ -14,7 +14,7 @@ use crate::{
     crypto::HashAlgorithm,
     error::{ConfigError, Discard},
     handshake::{
-        negotiate::{Selection13, choose_version, select13},
+        negotiate::{Selection13, check_legacy13, choose_version, select13},
         server::{
             hello::Retried,
             v13::{RetryRequest, hello_hash},
@@ -228,13 +228,14 @@ fn on_hello(
     if major != 0xfe {
         return Err(Discard::NoVersion);
     }
-    let accept = |retry| {
+    let accept = |retry: Option<Retried>| {
+        let validated = config.listener.cookies || retry.is_some();
         Ok(Answer::Accept(Accepted {
             message_seq: request.message_seq,
             record_seq: request.record.seq(),
             body: body.to_vec(),
             retry,
-            validated: config.listener.cookies,
+            validated,
             received: request.allowance,
         }))
     };
@@ -274,7 +275,7 @@ fn judge13(
     hello: &ClientHello<'_>,
 ) -> Judgement {
     let extensions = &hello.extensions;
-    let selection = match select13(&config.settings, hello) {
+    let selection = match check_legacy13(hello).and_then(|()| select13(config, hello)) {
         Ok(selection) => selection,
         Err(error) => return Judgement::Refuse(error.alert().unwrap_or(AlertDescription::HandshakeFailure)),
     };

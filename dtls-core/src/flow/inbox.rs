@@ -69,11 +69,18 @@ impl Inbox {
         self.next_seq
     }
 
-    /// Takes in a fragment received in `epoch`.
+    /// Takes in a fragment received in `epoch`. Of contradicting fragments the newer counts in epoch 0, where either may be
+    /// forged and the genuine one comes again. `keep` says that what was taken in is acknowledged and must not be given up
+    /// (RFC 9147 §7); the next message then always finds room.
     ///
     /// # Errors
     /// [`Discard`] if it is old, too far ahead, contradicts an earlier fragment or exceeds a limit. Nothing has changed then.
-    pub(crate) fn insert(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Result<Inserted, Discard> {
+    pub(crate) fn insert(
+        &mut self,
+        fragment: &Fragment<'_>,
+        epoch: u16,
+        keep: bool,
+    ) -> Result<Inserted, Discard> {
         let header = &fragment.header;
         // message_seq never wraps within a handshake, so the distance is plain.
         let ahead = header.message_seq.checked_sub(self.next_seq).ok_or(Discard::OldMessage)?;
@@ -87,9 +94,17 @@ impl Inbox {
         let slot = usize::from(ahead);
         let start = to_usize(header.fragment_offset);
         let end = start.saturating_add(fragment.body.len());
+        let fits =
+            |known: &Partial| known.typ == header.typ && known.length == length && known.epoch == epoch;
+        if epoch == 0
+            && let Some(entry) = self.slots.get_mut(slot)
+            && !entry.as_ref().is_none_or(fits)
+        {
+            *entry = None;
+        }
         let new_bytes = match self.slots.get(slot).and_then(Option::as_ref) {
             Some(known) => {
-                if known.typ != header.typ || known.length != length || known.epoch != epoch {
+                if !fits(known) {
                     return Err(Discard::FragmentMismatch);
                 }
                 if known.holes.count_after(start, end) > self.limits.holes {
@@ -99,7 +114,7 @@ impl Inbox {
             }
             None => fragment.body.len(),
         };
-        self.make_room(slot, new_bytes)?;
+        self.make_room(slot, new_bytes, keep)?;
         while self.slots.len() <= slot {
             self.slots.push_back(None);
         }
@@ -160,9 +175,14 @@ impl Inbox {
         self.slots.iter().flatten().fold(0, |sum, p| sum.saturating_add(p.data.len()))
     }
 
-    /// Makes room for `bytes` in `slot` by giving up messages further ahead, which the peer will send again.
-    fn make_room(&mut self, slot: usize, bytes: usize) -> Result<(), Discard> {
+    /// Makes room for `bytes` in `slot` by giving up messages further ahead, which the peer will send again, unless they are
+    /// to be kept.
+    fn make_room(&mut self, slot: usize, bytes: usize, keep: bool) -> Result<(), Discard> {
         let mut held = self.held();
+        if keep {
+            let fits = slot == 0 || held.saturating_add(bytes) <= self.limits.bytes;
+            return if fits { Ok(()) } else { Err(Discard::NoRoom) };
+        }
         let mut last = self.slots.len();
         let mut victims = last;
         while held.saturating_add(bytes) > self.limits.bytes {

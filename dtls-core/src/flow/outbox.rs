@@ -204,6 +204,15 @@ impl Outbox {
         self.transmission = self.transmission.wrapping_add(1);
     }
 
+    /// Takes everything for lost again.
+    pub(crate) fn forget_acks(&mut self) {
+        for item in &mut self.items {
+            if let Item::Message(message) = item {
+                message.unacked = Holes::whole(message.extent());
+            }
+        }
+    }
+
     /// The peer has received the record `number` (RFC 9147 §7.2).
     pub(crate) fn on_ack(&mut self, number: RecordNumber) -> Acked {
         let Self { items, sent, .. } = self;

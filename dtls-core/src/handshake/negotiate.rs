@@ -1,7 +1,7 @@
 //! Choosing among what both sides offer: pure functions.
 
 use crate::{
-    config::Settings,
+    config::{ServerConfig, Settings},
     error::{Error, PeerIncompatible, PeerMisbehaved},
     handshake::suites::{KeyExchange12, Suite12, Suite13},
     psk::PskMode,
@@ -41,21 +41,42 @@ pub(crate) struct Selection13 {
     pub(crate) group: Option<NamedGroup>,
 }
 
+/// Checks the fields that DTLS 1.3 has no use for (RFC 9147 §5.3).
+pub(crate) fn check_legacy13(hello: &ClientHello<'_>) -> Result<(), Error> {
+    if !hello.cookie.is_empty() {
+        return Err(PeerMisbehaved::NonEmptyLegacyCookie.into());
+    }
+    if hello.compression != [COMPRESSION_NULL] {
+        return Err(PeerMisbehaved::NoNullCompression.into());
+    }
+    Ok(())
+}
+
 /// Picks suite, mode and group of DTLS 1.3 by the server's order of preference.
 ///
 /// # Errors
 /// [`PeerIncompatible`] if nothing is in common; [`PeerMisbehaved::MissingExtension`] if the hello lacks what it needs.
-pub(crate) fn select13(settings: &Settings, hello: &ClientHello<'_>) -> Result<Selection13, Error> {
-    let extensions = &hello.extensions;
+pub(crate) fn select13(config: &ServerConfig, hello: &ClientHello<'_>) -> Result<Selection13, Error> {
+    let (settings, extensions) = (&config.settings, &hello.extensions);
+    // Neither goes without the other, whatever is chosen (RFC 9846 §9.2).
+    if extensions.supported_groups.is_some() != extensions.key_shares.is_some() {
+        return Err(PeerMisbehaved::MissingExtension.into());
+    }
     let psks = extensions.offered_psks.as_ref().ok_or(PeerIncompatible::NoPskOffered)?;
     // RFC 8446 §4.2.9: pre_shared_key without modes is an error.
     let modes = extensions.psk_modes.ok_or(PeerMisbehaved::MissingExtension)?;
     // A binder is as long as the hash its key belongs to.
-    let fits = |suite: &Suite13| {
+    let bound = |suite: &&Suite13| {
         hello.suites.contains(suite.id.0)
             && psks.iter().any(|(_, binder)| binder.len() == suite.hash.digest_len())
     };
-    let suite = settings.suites13.iter().copied().find(|s| fits(s)).ok_or(PeerIncompatible::NoCommonSuite)?;
+    let known = |suite: &&Suite13| {
+        psks.iter().any(|(offered, _)| config.psks.may_know13(offered.identity, suite.hash))
+    };
+    let common = settings.suites13.iter().copied().filter(bound);
+    // Without a key that is known the handshake goes on until the server looks for one: a listener does not say which it has.
+    let suite = common.clone().find(known).or_else(|| common.clone().next());
+    let suite = suite.ok_or(PeerIncompatible::NoCommonSuite)?;
     let mut lacks_group = false;
     for mode in settings.psk_modes.iter().filter(|m| modes.contains(&m.code())) {
         match mode {

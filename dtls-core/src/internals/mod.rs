@@ -118,7 +118,7 @@ impl Reassembly {
     /// # Errors
     /// [`Discard`] with the reason; nothing has changed then.
     pub fn insert(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Result<(), Discard> {
-        self.0.insert(&fragment.0, epoch).map(|_| ())
+        self.0.insert(&fragment.0, epoch, false).map(|_| ())
     }
 
     /// The next message in order, once it is whole.

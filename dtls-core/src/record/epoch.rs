@@ -144,10 +144,11 @@ impl WriteEpoch {
         self.epoch
     }
 
-    /// Takes the next record number, which is never given out again, or `None` when all are used (RFC 6347 §4.1) or the key
-    /// has protected as many records as it may (RFC 9147 §4.5.3).
-    pub(super) const fn take_number(&mut self) -> Option<RecordNumber> {
-        if self.next_seq > MAX_SEQ || self.next_seq >= self.protection.confidentiality_limit() {
+    /// Takes the next record number, which is never given out again, or `None` when all but `reserve` are used (RFC 6347 §4.1)
+    /// or the key has protected as many records as it may (RFC 9147 §4.5.3).
+    pub(super) fn take_number(&mut self, reserve: u64) -> Option<RecordNumber> {
+        let end = self.protection.confidentiality_limit().min(MAX_SEQ.saturating_add(1));
+        if self.next_seq >= end.saturating_sub(reserve) {
             return None;
         }
         let number = RecordNumber::new(self.epoch, self.next_seq);
@@ -163,9 +164,11 @@ mod tests {
     #[test]
     fn numbers_rise_and_end() {
         let mut epoch = WriteEpoch::new(3, Protection::Plain, MAX_SEQ - 1);
-        assert_eq!(epoch.take_number(), Some(RecordNumber::new(3, MAX_SEQ - 1)));
-        assert_eq!(epoch.take_number(), Some(RecordNumber::new(3, MAX_SEQ)));
-        assert_eq!(epoch.take_number(), None);
-        assert_eq!(epoch.take_number(), None, "no way back to a used number");
+        assert_eq!(epoch.take_number(2), None, "the last two are for something else");
+        assert_eq!(epoch.take_number(1), Some(RecordNumber::new(3, MAX_SEQ - 1)));
+        assert_eq!(epoch.take_number(1), None);
+        assert_eq!(epoch.take_number(0), Some(RecordNumber::new(3, MAX_SEQ)));
+        assert_eq!(epoch.take_number(0), None);
+        assert_eq!(epoch.take_number(0), None, "no way back to a used number");
     }
 }

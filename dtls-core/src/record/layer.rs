@@ -19,6 +19,9 @@ use crate::{
 /// expects, and it may expect 0 (RFC 9147 §4.2.2).
 const SHORT_NUMBERS: u64 = 128;
 
+/// Record numbers that application data leaves over, so that there is always one for close_notify, ACKs and alerts.
+const CLOSING_RECORDS: u64 = 16;
+
 /// All epochs of a connection: one to read and the one before it, which late and repeated records still come in; one to write
 /// and those whose messages may have to be sent again.
 #[derive(Debug)]
@@ -208,9 +211,16 @@ impl RecordLayer {
         let version = self.version;
         let form = self.form(self.writer(epoch).ok_or(GONE)?, last);
         let writer = self.writer_mut(epoch).ok_or(GONE)?;
-        let number = writer.take_number().ok_or(Error::SequenceExhausted)?;
+        let reserve = if typ == ContentType::APPLICATION_DATA { CLOSING_RECORDS } else { 0 };
+        let number = writer.take_number(reserve).ok_or(Error::SequenceExhausted)?;
         let len = writer.protection.seal(&RecordHeader { typ, version, number }, form, out, length)?;
         Ok(Sealed { len, number })
+    }
+
+    /// Leaves the next `count` numbers of the write epoch unused.
+    #[cfg(feature = "__model")]
+    pub(crate) const fn skip_numbers(&mut self, count: u64) {
+        self.write.next_seq = self.write.next_seq.saturating_add(count);
     }
 
     /// The shortest safe form of the writer's next record.

@@ -28,16 +28,16 @@ fn message(inbox: &Inbox) -> Option<Vec<u8>> {
 fn an_empty_message_is_whole_at_once() {
     let mut inbox = Inbox::new(0, LIMITS);
     assert_eq!(message(&inbox), None);
-    assert_eq!(inbox.insert(&fragment(0, 0, 0, &[]), 0), Ok(Inserted::Stored));
+    assert_eq!(inbox.insert(&fragment(0, 0, 0, &[]), 0, false), Ok(Inserted::Stored));
     assert_eq!(message(&inbox), Some(vec![]));
 }
 
 #[test]
 fn messages_come_out_in_order() {
     let mut inbox = Inbox::new(5, LIMITS);
-    inbox.insert(&fragment(6, 1, 0, &[6]), 0).unwrap();
+    inbox.insert(&fragment(6, 1, 0, &[6]), 0, false).unwrap();
     assert_eq!(message(&inbox), None);
-    inbox.insert(&fragment(5, 1, 0, &[5]), 0).unwrap();
+    inbox.insert(&fragment(5, 1, 0, &[5]), 0, false).unwrap();
     assert_eq!(message(&inbox), Some(vec![5]));
     inbox.pop();
     assert_eq!(message(&inbox), Some(vec![6]));
@@ -48,40 +48,68 @@ fn messages_come_out_in_order() {
 #[test]
 fn old_and_far_messages_are_refused() {
     let mut inbox = Inbox::new(5, LIMITS);
-    assert_eq!(inbox.insert(&fragment(4, 1, 0, &[1]), 0), Err(Discard::OldMessage));
-    assert_eq!(inbox.insert(&fragment(7, 1, 0, &[1]), 0), Ok(Inserted::Stored));
-    assert_eq!(inbox.insert(&fragment(8, 1, 0, &[1]), 0), Err(Discard::OutsideWindow));
-    assert_eq!(inbox.insert(&fragment(u16::MAX, 1, 0, &[1]), 0), Err(Discard::OutsideWindow));
+    assert_eq!(inbox.insert(&fragment(4, 1, 0, &[1]), 0, false), Err(Discard::OldMessage));
+    assert_eq!(inbox.insert(&fragment(7, 1, 0, &[1]), 0, false), Ok(Inserted::Stored));
+    assert_eq!(inbox.insert(&fragment(8, 1, 0, &[1]), 0, false), Err(Discard::OutsideWindow));
+    assert_eq!(inbox.insert(&fragment(u16::MAX, 1, 0, &[1]), 0, false), Err(Discard::OutsideWindow));
 }
 
 #[test]
 fn contradictions_are_refused_and_change_nothing() {
     let mut inbox = Inbox::new(0, LIMITS);
-    inbox.insert(&fragment(0, 4, 0, &[1]), 0).unwrap();
+    inbox.insert(&fragment(0, 4, 0, &[1]), 2, true).unwrap();
     let mut other_type = fragment(0, 4, 1, &[2]);
     other_type.header.typ = HandshakeType::SERVER_HELLO;
-    assert_eq!(inbox.insert(&other_type, 0), Err(Discard::FragmentMismatch));
-    assert_eq!(inbox.insert(&fragment(0, 5, 1, &[2]), 0), Err(Discard::FragmentMismatch));
-    assert_eq!(inbox.insert(&fragment(0, 4, 1, &[2]), 1), Err(Discard::FragmentMismatch), "another epoch");
-    inbox.insert(&fragment(0, 4, 1, &[2, 3, 4]), 0).unwrap();
+    assert_eq!(inbox.insert(&other_type, 2, true), Err(Discard::FragmentMismatch));
+    assert_eq!(inbox.insert(&fragment(0, 5, 1, &[2]), 2, true), Err(Discard::FragmentMismatch));
+    assert_eq!(
+        inbox.insert(&fragment(0, 4, 1, &[2]), 3, true),
+        Err(Discard::FragmentMismatch),
+        "another epoch"
+    );
+    inbox.insert(&fragment(0, 4, 1, &[2, 3, 4]), 2, true).unwrap();
     assert_eq!(message(&inbox), Some(vec![1, 2, 3, 4]));
+}
+
+/// One forged fragment must not shut out the genuine message.
+#[test]
+fn in_the_clear_the_newer_of_two_that_contradict_counts() {
+    let mut inbox = Inbox::new(0, LIMITS);
+    inbox.insert(&fragment(0, 9, 0, &[6, 6]), 0, false).unwrap();
+    inbox.insert(&fragment(0, 4, 0, &[1, 2]), 0, false).unwrap();
+    assert_eq!(inbox.held(), 2);
+    inbox.insert(&fragment(0, 4, 2, &[3, 4]), 0, false).unwrap();
+    assert_eq!(message(&inbox), Some(vec![1, 2, 3, 4]));
+}
+
+/// RFC 9147 §7: what was acknowledged must not be given up.
+#[test]
+fn what_was_acknowledged_is_kept_and_the_next_message_finds_room() {
+    let mut inbox = Inbox::new(0, LIMITS);
+    inbox.insert(&fragment(1, 40, 0, &[1; 40]), 2, true).unwrap();
+    assert_eq!(inbox.insert(&fragment(2, 40, 0, &[2; 40]), 2, true), Err(Discard::NoRoom));
+    inbox.insert(&fragment(0, 40, 0, &[0; 40]), 2, true).unwrap();
+    for expected in [0, 1] {
+        assert_eq!(message(&inbox), Some(vec![expected; 40]));
+        inbox.pop();
+    }
 }
 
 #[test]
 fn a_huge_length_reserves_nothing() {
     let mut inbox = Inbox::new(0, InboxLimits { bytes: 1 << 14, message: 1 << 14, window: 7, holes: 32 });
-    inbox.insert(&fragment(0, 1 << 14, 100, &[7]), 0).unwrap();
+    inbox.insert(&fragment(0, 1 << 14, 100, &[7]), 0, false).unwrap();
     let held: usize = inbox.slots.iter().flatten().map(|p| p.data.capacity()).sum();
     assert!(held <= 8, "one byte received, {held} reserved");
-    assert_eq!(inbox.insert(&fragment(0, 0xff_ffff, 0, &[7]), 0), Err(Discard::FragmentTooLarge));
+    assert_eq!(inbox.insert(&fragment(0, 0xff_ffff, 0, &[7]), 0, false), Err(Discard::FragmentTooLarge));
 }
 
 #[test]
 fn later_messages_give_way_to_the_next_one() {
     let mut inbox = Inbox::new(0, LIMITS);
-    inbox.insert(&fragment(1, 40, 0, &[1; 40]), 0).unwrap();
-    assert_eq!(inbox.insert(&fragment(2, 40, 0, &[2; 40]), 0), Err(Discard::NoRoom));
-    inbox.insert(&fragment(0, 40, 0, &[0; 40]), 0).unwrap();
+    inbox.insert(&fragment(1, 40, 0, &[1; 40]), 0, false).unwrap();
+    assert_eq!(inbox.insert(&fragment(2, 40, 0, &[2; 40]), 0, false), Err(Discard::NoRoom));
+    inbox.insert(&fragment(0, 40, 0, &[0; 40]), 0, false).unwrap();
     assert_eq!(message(&inbox), Some(vec![0; 40]));
     inbox.pop();
     assert_eq!(message(&inbox), None, "the peer will send it again");
@@ -91,10 +119,10 @@ fn later_messages_give_way_to_the_next_one() {
 fn too_many_holes_are_refused() {
     let mut inbox = Inbox::new(0, LIMITS);
     for i in [1, 3, 5] {
-        inbox.insert(&fragment(0, 20, i, &[9]), 0).unwrap();
+        inbox.insert(&fragment(0, 20, i, &[9]), 0, false).unwrap();
     }
-    assert_eq!(inbox.insert(&fragment(0, 20, 7, &[9]), 0), Err(Discard::NoRoom));
-    inbox.insert(&fragment(0, 20, 0, &[9; 20]), 0).unwrap();
+    assert_eq!(inbox.insert(&fragment(0, 20, 7, &[9]), 0, false), Err(Discard::NoRoom));
+    inbox.insert(&fragment(0, 20, 0, &[9; 20]), 0, false).unwrap();
     assert_eq!(message(&inbox), Some(vec![9; 20]));
 }
 
@@ -111,7 +139,7 @@ fn every_cut_and_order_of_a_short_message() {
             for i in order {
                 let (from, to) = pieces[i];
                 let body: Vec<u8> = (from..to).map(|b| b as u8).collect();
-                inbox.insert(&fragment(0, 6, from, &body), 0).unwrap();
+                inbox.insert(&fragment(0, 6, from, &body), 0, false).unwrap();
             }
             assert_eq!(message(&inbox), Some(vec![0, 1, 2, 3, 4, 5]));
         }
@@ -144,7 +172,7 @@ proptest! {
             let to = (from + n).min(40);
             let body = &contents[usize::from(seq)][from..to];
             let before = std::format!("{inbox:?}");
-            let stored = inbox.insert(&fragment(seq, 40, from as u32, body), 0);
+            let stored = inbox.insert(&fragment(seq, 40, from as u32, body), 0, false);
             if stored.is_err() {
                 prop_assert_eq!(before, std::format!("{:?}", inbox));
             }

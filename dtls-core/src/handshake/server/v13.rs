@@ -20,7 +20,7 @@ use crate::{
     flow::outbox::Delivery,
     handshake::{
         ConfigRef, Cx, State,
-        negotiate::{COMPRESSION_NULL, Selection13, select13},
+        negotiate::{COMPRESSION_NULL, Selection13, check_legacy13, select13},
         session13::{Agreed, Keys13},
         share::OwnShare,
         unexpected,
@@ -80,17 +80,12 @@ pub(crate) fn on_client_hello(
     cx: &mut Cx<'_>,
 ) -> Result<State, Error> {
     let ExpectClientHello { config, retry } = state;
-    if !hello.cookie.is_empty() {
-        return Err(PeerMisbehaved::NonEmptyLegacyCookie.into());
-    }
-    if hello.compression != [COMPRESSION_NULL] {
-        return Err(PeerMisbehaved::NoNullCompression.into());
-    }
-    let selection = select13(&config.0.settings, hello)?;
+    check_legacy13(hello)?;
+    let selection = select13(&config.0, hello)?;
     let psks = hello.extensions.offered_psks.ok_or(PeerIncompatible::NoPskOffered)?;
     match &config.0.psks {
         PskSource::Table(table) => {
-            let fits = |psk: &&Psk| psk.is_for13() && psk.hash == selection.suite.hash;
+            let fits = |psk: &&Psk| psk.fits_hash13(selection.suite.hash);
             let found = psks.iter().enumerate().find_map(|(index, (offered, _))| {
                 table.get(offered.identity).filter(fits).map(|psk| (index, psk.clone()))
             });
@@ -113,7 +108,7 @@ impl AwaitPsk {
     fn ask(mut self, cx: &mut Cx<'_>) -> Result<State, Error> {
         let settings = &self.config.0.settings;
         let hello = ClientHello::parse(&self.hello)?;
-        let digest_len = select13(settings, &hello)?.suite.hash.digest_len();
+        let digest_len = select13(&self.config.0, &hello)?.suite.hash.digest_len();
         let psks = hello.extensions.offered_psks.ok_or(PeerIncompatible::NoPskOffered)?;
         let longest = settings.limits.max_psk_identity;
         let found =
@@ -134,7 +129,7 @@ impl AwaitPsk {
         let Self { config, retry, seq, hello: body, index } = self;
         let message = Message { typ: HandshakeType::CLIENT_HELLO, seq, body: &body };
         let hello = ClientHello::parse(&body)?;
-        let selection = select13(&config.0.settings, &hello)?;
+        let selection = select13(&config.0, &hello)?;
         let psks = hello.extensions.offered_psks.ok_or(PeerIncompatible::NoPskOffered)?;
         let (offered, _) = psks.iter().nth(index).ok_or(PeerIncompatible::UnknownPskIdentity)?;
         let psk = Psk::new(offered.identity, key).hash(selection.suite.hash);
