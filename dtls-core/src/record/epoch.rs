@@ -158,6 +158,9 @@ impl WriteEpoch {
 }
 
 #[cfg(test)]
+mod exhaustive;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

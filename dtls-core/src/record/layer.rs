@@ -243,3 +243,6 @@ impl RecordLayer {
         core::iter::once(&mut self.write).chain(&mut self.old_writes).find(|w| w.number() == epoch)
     }
 }
+
+#[cfg(test)]
+mod exhaustive;

@@ -7,3 +7,5 @@ pub(crate) mod number;
 pub(crate) mod protect;
 pub(crate) mod protect13;
 pub(crate) mod replay;
+#[cfg(test)]
+mod witness;

@@ -271,3 +271,6 @@ impl core::hash::Hash for Protection {
         }
     }
 }
+
+#[cfg(test)]
+mod exhaustive;
