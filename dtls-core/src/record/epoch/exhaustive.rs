@@ -45,12 +45,12 @@ fn no_key_protects_more_than_it_may_and_no_number_comes_twice() {
     let mut cases = 0;
     for (protection, limit, _) in protections() {
         let mut writer = WriteEpoch::new(5, protection, 0);
-        for start in (limit - 3..=limit + 1).chain(MAX_SEQ - 2..=MAX_SEQ + 2).chain([u64::MAX - 1, u64::MAX])
-        {
+        let starts = (limit - 20..=limit + 1).chain(MAX_SEQ - 2..=MAX_SEQ + 2).chain([u64::MAX]);
+        for (start, reserve) in starts.flat_map(|start| (0..=17).map(move |reserve| (start, reserve))) {
             writer.next_seq = start;
             for seq in (start..=u64::MAX).take(6) {
-                let expected = (seq < limit).then(|| RecordNumber::new(5, seq));
-                assert_eq!(writer.take_number(), expected, "{:?} from {start}", writer.protection);
+                let expected = (seq.saturating_add(reserve) < limit).then(|| RecordNumber::new(5, seq));
+                assert_eq!(writer.take_number(reserve), expected, "{:?} from {start}", writer.protection);
                 cases += 1;
             }
         }
