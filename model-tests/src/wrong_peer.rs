@@ -2,11 +2,12 @@
 //! the honest peer's own keys.
 //!
 //! [`WrongPeer`] plays a conversation up to a point, does something wrong, and says what the other end, the victim, made of
-//! it. Hellos are taken apart here by hand, so that what is wrong needs no help of the library's own codec.
+//! it. Hellos are taken apart by the codec of the scripted peer, so that what is wrong needs no help of the library's own.
 
 use dtls_core::{
     AlertDescription, CloseReason, ContentType, Discard, Error, HandshakeType, StateKind, TraceEvent,
 };
+pub use scripted_peer::codec::{ClientHello, ServerHello, get, message, remove, set};
 use simulated_network::Side;
 
 use crate::{
@@ -81,7 +82,7 @@ impl WrongPeer {
     #[must_use]
     pub fn client_hello(self, change: impl FnOnce(&mut ClientHello)) -> Self {
         self.change_message(|body| {
-            let mut hello = ClientHello::parse(body);
+            let mut hello = ClientHello::parse(body).expect("well-formed");
             change(&mut hello);
             hello.encode()
         })
@@ -94,7 +95,7 @@ impl WrongPeer {
     #[must_use]
     pub fn server_hello(self, change: impl FnOnce(&mut ServerHello)) -> Self {
         self.change_message(|body| {
-            let mut hello = ServerHello::parse(body);
+            let mut hello = ServerHello::parse(body).expect("well-formed");
             change(&mut hello);
             hello.encode()
         })
@@ -278,168 +279,8 @@ impl WrongPeer {
     }
 }
 
-/// A handshake message in one fragment (RFC 9147 §5.2).
-pub fn message(typ: HandshakeType, seq: u16, body: &[u8]) -> Vec<u8> {
-    let [_, _, hi, lo] = (body.len() as u32).to_be_bytes();
-    let [seq_hi, seq_lo] = seq.to_be_bytes();
-    [&[typ.0, 0, hi, lo, seq_hi, seq_lo, 0, 0, 0, 0, hi, lo], body].concat()
-}
-
 /// The type of the plaintext message a datagram starts with.
 fn first_type(letter: &Letter) -> Option<HandshakeType> {
     let record = records(&letter.bytes).next().filter(|record| record.content_type() == Some(22))?;
     (record.epoch() == 0).then(|| record.body().first().copied().map(HandshakeType))?
-}
-
-/// An extension: its type and its body.
-pub type Extension = (u16, Vec<u8>);
-
-/// The parts of a ClientHello (RFC 9147 §5.3).
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "named as in the RFC")]
-#[allow(clippy::exhaustive_structs, reason = "plain data")]
-pub struct ClientHello {
-    pub legacy_version: [u8; 2],
-    pub random: [u8; 32],
-    pub legacy_session_id: Vec<u8>,
-    pub legacy_cookie: Vec<u8>,
-    /// As bytes.
-    pub cipher_suites: Vec<u8>,
-    pub legacy_compression_methods: Vec<u8>,
-    pub extensions: Vec<Extension>,
-}
-
-/// The parts of a ServerHello or HelloRetryRequest (RFC 9147 §5.4).
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "named as in the RFC")]
-#[allow(clippy::exhaustive_structs, reason = "plain data")]
-pub struct ServerHello {
-    pub legacy_version: [u8; 2],
-    pub random: [u8; 32],
-    pub legacy_session_id_echo: Vec<u8>,
-    pub cipher_suite: [u8; 2],
-    pub legacy_compression_method: u8,
-    pub extensions: Vec<Extension>,
-}
-
-impl ClientHello {
-    /// Takes a well-formed hello apart.
-    ///
-    /// # Panics
-    /// If it is not well-formed.
-    pub fn parse(body: &[u8]) -> Self {
-        let mut rest = body;
-        let hello = Self {
-            legacy_version: array(&mut rest),
-            random: array(&mut rest),
-            legacy_session_id: vector(&mut rest, 1),
-            legacy_cookie: vector(&mut rest, 1),
-            cipher_suites: vector(&mut rest, 2),
-            legacy_compression_methods: vector(&mut rest, 1),
-            extensions: extensions(&mut rest),
-        };
-        assert!(rest.is_empty());
-        hello
-    }
-
-    /// The message's body.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = [&self.legacy_version[..], &self.random].concat();
-        put(&mut out, 1, &self.legacy_session_id);
-        put(&mut out, 1, &self.legacy_cookie);
-        put(&mut out, 2, &self.cipher_suites);
-        put(&mut out, 1, &self.legacy_compression_methods);
-        put_extensions(&mut out, &self.extensions);
-        out
-    }
-}
-
-impl ServerHello {
-    /// Takes a well-formed hello apart.
-    ///
-    /// # Panics
-    /// If it is not well-formed.
-    pub fn parse(body: &[u8]) -> Self {
-        let mut rest = body;
-        let hello = Self {
-            legacy_version: array(&mut rest),
-            random: array(&mut rest),
-            legacy_session_id_echo: vector(&mut rest, 1),
-            cipher_suite: array(&mut rest),
-            legacy_compression_method: array::<1>(&mut rest)[0],
-            extensions: extensions(&mut rest),
-        };
-        assert!(rest.is_empty());
-        hello
-    }
-
-    /// The message's body.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = [&self.legacy_version[..], &self.random].concat();
-        put(&mut out, 1, &self.legacy_session_id_echo);
-        out.extend_from_slice(&self.cipher_suite);
-        out.push(self.legacy_compression_method);
-        put_extensions(&mut out, &self.extensions);
-        out
-    }
-}
-
-/// Puts another body into the extension of this type, which is appended if it is not there.
-pub fn set(extensions: &mut Vec<Extension>, typ: u16, body: &[u8]) {
-    match extensions.iter_mut().find(|(t, _)| *t == typ) {
-        Some((_, old)) => *old = body.to_vec(),
-        None => extensions.push((typ, body.to_vec())),
-    }
-}
-
-/// Removes the extension of this type.
-pub fn remove(extensions: &mut Vec<Extension>, typ: u16) {
-    extensions.retain(|(t, _)| *t != typ);
-}
-
-/// The body of the extension of this type.
-pub fn get(extensions: &[Extension], typ: u16) -> Option<&[u8]> {
-    extensions.iter().find(|(t, _)| *t == typ).map(|(_, body)| &body[..])
-}
-
-fn array<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
-    let (head, tail) = rest.split_first_chunk().expect("well-formed");
-    *rest = tail;
-    *head
-}
-
-/// A vector with a length of `width` bytes.
-fn vector(rest: &mut &[u8], width: usize) -> Vec<u8> {
-    let (head, tail) = rest.split_at(width);
-    let (body, tail) = tail.split_at(head.iter().fold(0, |n, byte| n << 8 | usize::from(*byte)));
-    *rest = tail;
-    body.to_vec()
-}
-
-fn extensions(rest: &mut &[u8]) -> Vec<Extension> {
-    if rest.is_empty() {
-        return Vec::new();
-    }
-    let block = vector(rest, 2);
-    let mut rest = &block[..];
-    let mut list = Vec::new();
-    while !rest.is_empty() {
-        let typ = u16::from_be_bytes(array(&mut rest));
-        list.push((typ, vector(&mut rest, 2)));
-    }
-    list
-}
-
-fn put(out: &mut Vec<u8>, width: usize, body: &[u8]) {
-    out.extend_from_slice(&body.len().to_be_bytes()[8 - width..]);
-    out.extend_from_slice(body);
-}
-
-fn put_extensions(out: &mut Vec<u8>, extensions: &[Extension]) {
-    let mut block = Vec::new();
-    for (typ, body) in extensions {
-        block.extend_from_slice(&typ.to_be_bytes());
-        put(&mut block, 2, body);
-    }
-    put(out, 2, &block);
 }

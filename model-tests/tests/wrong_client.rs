@@ -46,7 +46,7 @@ fn bound(setup: &Setup, change: impl FnOnce(&mut ClientHello)) -> WrongPeer {
     let asked = start.deliver();
     let request = message(Type::SERVER_HELLO, asked.next_body());
     asked.deliver().until_sent(Type::CLIENT_HELLO).change_message(|body| {
-        let mut second = ClientHello::parse(body);
+        let mut second = ClientHello::parse(body).unwrap();
         change(&mut second);
         let hash = ideal_crypto::PROVIDER.hash(HashAlgorithm::Sha256).unwrap();
         let mut transcript = Transcript13::after_retry(hash, &hello);
@@ -140,7 +140,8 @@ fn groups_and_key_shares_come_together_or_not_at_all() {
 /// No bit of a cookie can change, and no address but its own can use it.
 #[test]
 fn a_cookie_is_for_one_address_and_one_exchange() {
-    let cookie_len = get(&ClientHello::parse(second().next_body()).extensions, COOKIE).unwrap().len();
+    let cookie_len =
+        get(&ClientHello::parse(second().next_body()).unwrap().extensions, COOKIE).unwrap().len();
     for bit in 16..cookie_len * 8 {
         second()
             .client_hello(|h| {
@@ -191,7 +192,7 @@ fn a_group_that_was_asked_for_must_come() {
         ..recipe()
     }
     .setup();
-    let first = ClientHello::parse(WrongPeer::new(&setup, Side::Server).next_body());
+    let first = ClientHello::parse(WrongPeer::new(&setup, Side::Server).next_body()).unwrap();
     let share = get(&first.extensions, KEY_SHARE).unwrap();
     assert_eq!(share[2..4], [0, 23]);
     bound(&setup, |_| {}).deliver().assert_unharmed();
@@ -219,7 +220,7 @@ fn what_is_wrong_in_a_hello_that_is_bound() {
     bound(&setup, |h| h.extensions.insert(0, (UNKNOWN, vec![1, 2, 3]))).deliver().assert_unharmed();
     let echoed = bound(&setup, |h| h.legacy_session_id = vec![7; 32]).deliver();
     echoed.assert_unharmed();
-    assert_eq!(ServerHello::parse(echoed.next_body()).legacy_session_id_echo, []);
+    assert_eq!(ServerHello::parse(echoed.next_body()).unwrap().legacy_session_id_echo, []);
 }
 
 /// Malformed hellos of strangers are dropped, because nothing is kept to answer for.

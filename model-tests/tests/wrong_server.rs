@@ -175,7 +175,8 @@ fn a_second_hello_retry_request_is_refused_and_a_repeated_one_is_old() {
 
 #[test]
 fn a_hello_retry_request_for_a_cookie_alone_leaves_the_rest_of_the_hello_as_it_is() {
-    let hello_under_way = |peer: &WrongPeer| model_tests::wrong_peer::ClientHello::parse(peer.next_body());
+    let hello_under_way =
+        |peer: &WrongPeer| model_tests::wrong_peer::ClientHello::parse(peer.next_body()).unwrap();
     let first = hello_under_way(&WrongPeer::new(&dhe(), Side::Client));
     let mut second = hello_under_way(&retry(&dhe()).deliver());
     let cookie = get(&second.extensions, COOKIE).expect("the cookie").to_vec();
@@ -277,7 +278,7 @@ fn an_older_version_is_marked_by_a_server_that_knows_the_newer() {
         let versions = [vec![ProtocolVersion::DTLS1_2], server];
         let peer = WrongPeer::new(&Recipe { versions, ..recipe }.setup(), Side::Client)
             .until_sent(Type::SERVER_HELLO);
-        let hello = ServerHello::parse(peer.next_body());
+        let hello = ServerHello::parse(peer.next_body()).unwrap();
         assert_eq!(hello.random.ends_with(b"DOWNGRD\x01"), marked);
     }
 }

@@ -357,6 +357,7 @@ const FORM: Form = Form { last: true, wide: true };
 
 /// The record protection of one direction of one keyed epoch.
 #[derive(Debug)]
+#[cfg_attr(feature = "__model", derive(Clone))]
 pub struct RecordKeys(Protection);
 
 impl RecordKeys {

@@ -83,6 +83,7 @@ impl<'d> UnifiedRecord<'d> {
 
 /// Opens the records of one epoch, which arrive in any order.
 #[derive(Debug)]
+#[cfg_attr(feature = "__model", derive(Clone))]
 pub struct Reader13(ReadEpoch);
 
 impl Reader13 {
