@@ -10,6 +10,7 @@ use alloc::{vec, vec::Vec};
 pub use v13::{
     ClientOffer, Early, HandshakeSecrets, OfferedPsk, PskOrigin, Reader13, ServerChoice, TrafficSecret,
     Transcript13, UnifiedRecord, expand_label, expand_label_with_prefix, extract, offered_keys, parse_ack,
+    reconstruct,
 };
 
 use crate::{

@@ -8,7 +8,11 @@ use crate::{
     crypto::{AeadAlgorithm, CryptoError, Digest, Hash, Provider, hkdf},
     error::{DecodeError, Discard},
     flow::acks,
-    record::{epoch::ReadEpoch, number::RecordNumber, protect::Form},
+    record::{
+        epoch::ReadEpoch,
+        number::{self, RecordNumber},
+        protect::Form,
+    },
     schedule::{
         exporter,
         transcript::{Framing, Transcript},
@@ -409,6 +413,11 @@ impl<'a> ServerChoice<'a> {
 /// (RFC 9258).
 pub fn offered_keys(config: &ClientConfig) -> Vec<(&[u8], &[u8])> {
     config.psks.iter().filter(|psk| psk.is_for13()).map(|psk| (&psk.identity[..], &psk.key[..])).collect()
+}
+
+/// The sequence number whose low `bits` bits are `low` and which is closest to `expected`, as records are received.
+pub const fn reconstruct(expected: u64, low: u64, bits: u32) -> u64 {
+    number::reconstruct(expected, low, bits)
 }
 
 /// The record numbers in the body of an ACK, as epoch and sequence number. `None` if it is not well-formed.
