@@ -13,6 +13,7 @@ pub mod equivalence;
 mod learning;
 mod mealy;
 mod observed;
+mod pattern;
 #[cfg(feature = "published")]
 pub mod published;
 mod separation;
@@ -25,6 +26,7 @@ pub use equivalence::Equivalence;
 pub use learning::{Failure, Learned, Outcome, learn};
 pub use mealy::{Mealy, TooManyStates, Word};
 pub use observed::{Contradiction, Counts, Observed};
+pub use pattern::{Finding, Pattern, PatternError, Symbol};
 pub use separation::Separation;
 pub use suite::{Suite, Tails};
 pub use system::System;

@@ -4,7 +4,10 @@
 //! messages in order, nothing lost, no timers. An input is a message sent to the implementation; an output is what came
 //! back, `|` between messages, a trailing `+` for "and again", `TIMEOUT` for silence.
 
-use crate::Mealy;
+use crate::{Mealy, Pattern};
+
+/// Bug patterns over the messages of these machines.
+const PATTERNS: &str = include_str!("patterns.txt");
 
 const MODELS: &str = include_str!("../../../vectors/data/learned-models.json");
 
@@ -25,11 +28,55 @@ impl Published {
         directory.rsplit_once('/').map_or(directory, |(_, name)| name)
     }
 
+    /// The machine without the first ClientHello: the older machines of clients have it in the first output, whatever the
+    /// input, the newer ones not at all. Minimised.
+    #[must_use]
+    pub fn after_first_hello(&self) -> Mealy<String, String> {
+        let machine = &self.machine;
+        let inputs = 0..machine.inputs().len();
+        if !self.is_client() || !inputs.clone().all(|input| without_hello(machine.output(0, input)).is_some())
+        {
+            return machine.minimised();
+        }
+        let row = |state: usize, strip: bool| {
+            let cell = |input| {
+                let output = machine.output(state, input);
+                let output =
+                    if strip { without_hello(output) } else { None }.unwrap_or_else(|| output.clone());
+                // The stripped state comes first.
+                (machine.next(state, input) + 1, output)
+            };
+            inputs.clone().map(cell).collect::<Vec<_>>()
+        };
+        let rows = core::iter::once(row(0, true)).chain((0..machine.states()).map(|state| row(state, false)));
+        Mealy::new(machine.inputs().to_vec(), rows.collect()).minimised()
+    }
+
     /// Whether the implementation was the client.
     #[must_use]
     pub fn is_client(&self) -> bool {
         self.file.contains("/clients/")
     }
+}
+
+/// What an output stands for, message by message.
+#[must_use]
+pub fn messages(output: &str) -> Vec<String> {
+    let message = |part: &str| match part.strip_suffix('+') {
+        Some(repeated) => vec![repeated.to_owned(); 2],
+        None if part == "TIMEOUT" || part == "DISABLED" => Vec::new(),
+        None => vec![part.to_owned()],
+    };
+    output.split('|').flat_map(message).collect()
+}
+
+/// The bug patterns.
+///
+/// # Panics
+/// If their text is damaged.
+#[must_use]
+pub fn patterns() -> Vec<Pattern> {
+    Pattern::parse_all(PATTERNS).expect("patterns.txt is a list of patterns")
 }
 
 /// Repository and commit of the machines.
@@ -68,4 +115,13 @@ fn machine(model: &serde_json::Value) -> Option<Published> {
     let machine =
         Mealy::from_transitions(first.into_iter().chain(others)).expect("published machines are complete");
     Some(Published { file, machine })
+}
+
+/// An output of a client without the ClientHello at its beginning.
+fn without_hello(output: &str) -> Option<String> {
+    match output.strip_prefix("CLIENT_HELLO")? {
+        "" => Some("TIMEOUT".into()),
+        "+" => Some("CLIENT_HELLO".into()),
+        rest => rest.strip_prefix('|').map(str::to_owned),
+    }
 }
