@@ -242,7 +242,7 @@ pub enum PskForm {
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[allow(clippy::exhaustive_enums, reason = "plain data")]
 pub enum GroupForm {
-    /// For the group of the settings.
+    /// For the group of the settings; of a server, for the other one if the client has sent a key for that.
     Good,
     /// Of a client: for its other group, while it speaks that of the settings too. Of a server: for the other group.
     Other,

@@ -10,8 +10,8 @@ use dtls_core::{
 use crate::{
     ScriptedPeer,
     action::{
-        ClientDefect, ClientForm, Cookie, Extra, GroupForm, KeyExchange, Message, PskForm, RetryForm,
-        ServerDefect, ServerForm, Versions,
+        ClientDefect, ClientForm, Content, Cookie, Extra, GroupForm, KeyExchange, Message, PskForm,
+        RetryForm, ServerDefect, ServerForm, Versions,
     },
     codec::{ClientHello, Extension, RETRY_RANDOM, ServerHello, extension, get, remove, set, vec_of},
     conversation::{Conversation, find13, header13},
@@ -27,7 +27,7 @@ const DTLS13: u16 = 0xfefc;
 
 impl ScriptedPeer {
     /// The body of a message.
-    pub(crate) fn compose(&self, message: &Message) -> Vec<u8> {
+    pub(crate) fn compose(&self, message: &Message, seq: u16) -> Vec<u8> {
         match message {
             Message::HelloRequest | Message::ServerHelloDone | Message::EndOfEarlyData => Vec::new(),
             Message::ClientHello(form) => self.client_hello(form),
@@ -44,14 +44,7 @@ impl ScriptedPeer {
             Message::Certificate if self.speaks13() => vec![0; 4],
             Message::Certificate => vec![0; 3],
             Message::CertificateVerify => [&[4, 3][..], &vec_of(2, &[0x5a; 64])].concat(),
-            Message::Finished { ok } => {
-                let right = self.conversation.verify_data(&self.settings, self.settings.end);
-                let mut data = right.unwrap_or_else(|| vec![0x5a; if self.speaks13() { 32 } else { 12 }]);
-                if let (false, Some(byte)) = (*ok, data.first_mut()) {
-                    *byte ^= 1;
-                }
-                data
-            }
+            Message::Finished { ok } => self.finished(*ok, seq),
             Message::KeyUpdate { request } => vec![u8::from(*request)],
             Message::NewSessionTicket => {
                 [&[0, 0, 14, 16, 1, 2, 3, 4][..], &vec_of(1, &[0]), &vec_of(2, b"ticket"), &[0, 0]].concat()
@@ -60,9 +53,36 @@ impl ScriptedPeer {
         }
     }
 
+    /// The body that this message would have now.
+    pub fn body(&self, message: &Message) -> Vec<u8> {
+        self.compose(message, self.next_seq())
+    }
+
+    /// Right for what was said so far and, if it comes ahead of its turn, for what an honest peer would say before it.
+    fn finished(&self, ok: bool, seq: u16) -> Vec<u8> {
+        let skipped = (seq > self.next_seq()).then(|| self.honest()).unwrap_or_default();
+        let skipped = skipped.into_iter().find_map(|record| match record.content {
+            Content::Handshake(handshake) => Some(handshake.message),
+            _ => None,
+        });
+        let mut messages = self.conversation.messages().to_vec();
+        if let Some(skipped) = skipped.filter(|skipped| skipped.typ() != HandshakeType::FINISHED) {
+            let (typ, seq) = (skipped.typ(), self.next_seq());
+            let body = self.compose(&skipped, seq);
+            messages.push(Arc::new(dtls_core::internals::Message { typ, seq, body }));
+        }
+        let right = self.conversation.verify_data_over(&self.settings, self.settings.end, &messages);
+        let mut data = right.unwrap_or_else(|| vec![0x5a; if self.speaks13() { 32 } else { 12 }]);
+        if !ok {
+            data.first_mut().into_iter().for_each(|byte| *byte ^= 0x80);
+            data.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+        }
+        data
+    }
+
     /// Whether messages are those of DTLS 1.3: as negotiated, or as far as the settings tell.
     pub(crate) fn speaks13(&self) -> bool {
-        self.conversation.is13().unwrap_or(!self.settings.suites13.is_empty())
+        self.conversation.is13().unwrap_or(self.settings.assume13)
     }
 
     fn client_hello(&self, form: &ClientForm) -> Vec<u8> {
@@ -76,7 +96,7 @@ impl ScriptedPeer {
             random,
             legacy_session_id: Vec::new(),
             legacy_cookie: self
-                .cookies
+                .exchange
                 .verify
                 .clone()
                 .filter(|_| form.cookie == Cookie::Received)
@@ -86,9 +106,9 @@ impl ScriptedPeer {
             extensions: self.client_extensions(form, (v12, v13)),
         };
         if let Cookie::Bad = form.cookie {
-            let mut cookie = self.cookies.verify.clone().unwrap_or_else(|| vec![0x5a; 16]);
-            cookie.iter_mut().for_each(|byte| *byte ^= 1);
-            if !v13 || self.cookies.verify.is_some() {
+            let mut cookie = self.exchange.verify.clone().unwrap_or_else(|| vec![0x5a; 16]);
+            cookie.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+            if !v13 || self.exchange.verify.is_some() {
                 hello.legacy_cookie = cookie;
             }
         }
@@ -154,11 +174,11 @@ impl ScriptedPeer {
         extensions.push((extension::SUPPORTED_VERSIONS, vec_of(1, &versions)));
         let cookie = match form.cookie {
             Cookie::None => None,
-            Cookie::Received => self.cookies.retry.clone(),
-            Cookie::Bad if self.cookies.verify.is_some() => None,
+            Cookie::Received => self.exchange.retry.clone(),
+            Cookie::Bad if self.exchange.verify.is_some() => None,
             Cookie::Bad => {
-                let mut cookie = self.cookies.retry.clone().unwrap_or_else(|| vec![0x5a; 32]);
-                cookie.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1);
+                let mut cookie = self.exchange.retry.clone().unwrap_or_else(|| vec![0x5a; 32]);
+                cookie.last_mut().into_iter().for_each(|byte| *byte ^= 1);
                 Some(cookie)
             }
         };
@@ -217,7 +237,7 @@ impl ScriptedPeer {
     /// What precedes a hello in its transcript: the exchange that its cookie stands for.
     pub(crate) fn retried(&self, hello: &ClientHello) -> Vec<Arc<dtls_core::internals::Message>> {
         match get(&hello.extensions, extension::COOKIE) {
-            Some(_) => self.retry.clone().map(Vec::from).unwrap_or_default(),
+            Some(_) => self.exchange.retried.clone().map(Vec::from).unwrap_or_default(),
             None => Vec::new(),
         }
     }
@@ -272,7 +292,15 @@ impl ScriptedPeer {
     fn extensions13(&self, form: &ServerForm) -> Vec<Extension> {
         let mut extensions = vec![(extension::SUPPORTED_VERSIONS, DTLS13.to_be_bytes().to_vec())];
         if self.settings.dhe && form.group != GroupForm::None {
-            let share = self.key_share(form.group, form.defect == Some(ServerDefect::BadKeyShare));
+            let other = self.settings.other_group.0;
+            // A client that was asked for the other group has sent a key for that one.
+            let has_other =
+                self.conversation.client.as_ref().is_some_and(|hello| hello.share(other).is_some());
+            let group = match form.group {
+                GroupForm::Good if has_other => GroupForm::Other,
+                group => group,
+            };
+            let share = self.key_share(group, form.defect == Some(ServerDefect::BadKeyShare));
             extensions.push((extension::KEY_SHARE, share));
         }
         let client = self.conversation.client.as_ref();
@@ -306,7 +334,7 @@ impl ScriptedPeer {
     /// RFC 5489 §2, RFC 4279 §2.
     fn server_key_exchange(&self, form: &KeyExchange) -> Vec<u8> {
         if !self.uses_ecdhe12() {
-            return vec_of(2, b"hint");
+            return vec_of(2, &[]);
         }
         let (group, mut key) = self.public_key(form.group);
         if !form.good_key {
@@ -345,7 +373,7 @@ impl ScriptedPeer {
 
 fn spoil_client_hello(hello: &mut ClientHello, defect: Option<ClientDefect>) {
     match defect {
-        Some(ClientDefect::LegacyCookie) => hello.legacy_cookie = vec![1],
+        Some(ClientDefect::LegacyCookie) => hello.legacy_cookie = vec![0x5a; 20],
         Some(ClientDefect::PskNotLast) => {
             hello.extensions.insert(
                 0,
@@ -370,7 +398,7 @@ fn spoil_client_hello(hello: &mut ClientHello, defect: Option<ClientDefect>) {
 fn spoil_server_hello(hello: &mut ServerHello, defect: Option<ServerDefect>) {
     match defect {
         Some(ServerDefect::Compression) => hello.legacy_compression_method = 1,
-        Some(ServerDefect::SessionId) => hello.legacy_session_id_echo = vec![7; 8],
+        Some(ServerDefect::SessionId) => hello.legacy_session_id_echo = vec![7; 32],
         Some(ServerDefect::LegacyVersion) => hello.legacy_version = DTLS10.to_be_bytes(),
         Some(ServerDefect::UnknownExtension) => hello.extensions.push((UNKNOWN, Vec::new())),
         Some(ServerDefect::MisplacedExtension) => {

@@ -116,15 +116,30 @@ impl Conversation {
 
     /// What the Finished of `sender` says about everything so far.
     pub(crate) fn verify_data(&self, settings: &Settings, sender: End) -> Option<Vec<u8>> {
+        self.verify_data_over(settings, sender, &self.messages)
+    }
+
+    /// The messages so far.
+    pub(crate) fn messages(&self) -> &[Arc<Message>] {
+        &self.messages
+    }
+
+    /// What the Finished of `sender` says about `messages`.
+    pub(crate) fn verify_data_over(
+        &self,
+        settings: &Settings,
+        sender: End,
+        messages: &[Arc<Message>],
+    ) -> Option<Vec<u8>> {
         match &self.stage {
             Stage::Hello => None,
             Stage::Keyed12(keys) => {
                 let hash = settings.provider.hash(self.suite12()?.hash)?;
-                Some(keys.verify_data(sender, &self.hash12(hash)).to_vec())
+                Some(keys.verify_data(sender, &hash12(hash, messages)).to_vec())
             }
             Stage::Handshake13(secrets) => {
                 let (_, hash) = self.suite13(settings)?;
-                Some(secrets.secret(sender).verify_data(&self.hash13(hash)).as_bytes().to_vec())
+                Some(secrets.secret(sender).verify_data(&hash13(hash, messages)).as_bytes().to_vec())
             }
         }
     }
@@ -198,7 +213,7 @@ impl Conversation {
         let extended = [&client.extensions, &server.extensions]
             .iter()
             .all(|extensions| get(extensions, extension::EXTENDED_MASTER_SECRET).is_some());
-        let session_hash = extended.then(|| self.hash12(hash));
+        let session_hash = extended.then(|| hash12(hash, &self.messages));
         let keys =
             Keys::from_premaster(hash, &premaster, client.random, server.random, session_hash.as_ref());
         let (client_write, server_write) = keys.records(&settings.provider, suite.aead).ok()?;
@@ -224,7 +239,8 @@ impl Conversation {
             }
         };
         let early = Early::new(hash, &settings.psk);
-        let secrets = early.into_handshake(shared.as_ref().map(|secret| &secret[..]), &self.hash13(hash));
+        let secrets =
+            early.into_handshake(shared.as_ref().map(|secret| &secret[..]), &hash13(hash, &self.messages));
         let both = [End::Client, End::Server].map(|end| secrets.secret(end));
         self.stage = Stage::Handshake13(secrets);
         self.install13(settings, 2, aead, &both)
@@ -233,7 +249,7 @@ impl Conversation {
     fn enter_traffic13(&mut self, settings: &Settings) -> Option<()> {
         let Stage::Handshake13(secrets) = &self.stage else { return None };
         let (aead, hash) = self.suite13(settings)?;
-        let [client, server, _] = secrets.traffic(&self.hash13(hash));
+        let [client, server, _] = secrets.traffic(&hash13(hash, &self.messages));
         self.install13(settings, 3, aead, &[client, server])
     }
 
@@ -257,21 +273,6 @@ impl Conversation {
     fn suite13(&self, settings: &Settings) -> Option<(AeadAlgorithm, &'static dyn Hash)> {
         let hello = self.server.as_ref().filter(|hello| hello.is13())?;
         find13(settings, CipherSuite(u16::from_be_bytes(hello.cipher_suite)))
-    }
-
-    /// Every message with the header of one that is not fragmented (RFC 6347 §4.2.6).
-    fn hash12(&self, hash: &dyn Hash) -> Digest {
-        let mut context = hash.start();
-        for message in &self.messages {
-            context.update(&codec::message(message.typ, message.seq, &message.body));
-        }
-        context.current()
-    }
-
-    fn hash13(&self, hash: &dyn Hash) -> Digest {
-        let mut context = hash.start();
-        feed13(&mut *context, hash, &self.messages);
-        context.current()
     }
 }
 
@@ -319,4 +320,19 @@ fn parse_server_key(body: &[u8]) -> Option<(u16, Vec<u8>)> {
     vector(&mut rest, 2)?;
     let [_named_curve, hi, lo] = array(&mut rest)?;
     Some((u16::from_be_bytes([hi, lo]), vector(&mut rest, 1)?))
+}
+
+/// Every message with the header of one that is not fragmented (RFC 6347 §4.2.6).
+fn hash12(hash: &dyn Hash, messages: &[Arc<Message>]) -> Digest {
+    let mut context = hash.start();
+    for message in messages {
+        context.update(&codec::message(message.typ, message.seq, &message.body));
+    }
+    context.current()
+}
+
+fn hash13(hash: &dyn Hash, messages: &[Arc<Message>]) -> Digest {
+    let mut context = hash.start();
+    feed13(&mut *context, hash, messages);
+    context.current()
 }

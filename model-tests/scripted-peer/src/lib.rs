@@ -26,4 +26,4 @@ mod peer;
 pub use action::{Content, Message, Record};
 pub use dtls_core::internals::End;
 pub use hear::{Heard, Remark, What};
-pub use peer::{ScriptedPeer, Settings};
+pub use peer::{Exchange, ScriptedPeer, Settings, Taken};

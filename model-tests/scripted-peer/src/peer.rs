@@ -43,8 +43,12 @@ pub struct Settings {
     pub group: NamedGroup,
     /// The group of those that are not the right ones.
     pub other_group: NamedGroup,
+    /// Whether messages have the form of DTLS 1.3 while the version is open.
+    pub assume13: bool,
     /// ClientHellos are padded to this many bytes, or nearly so.
     pub hello_len: usize,
+    /// Whether records are remembered for [`Number::Replay`].
+    pub remember: bool,
     /// Where the random values and ephemeral keys come from.
     pub seed: u64,
 }
@@ -62,7 +66,9 @@ impl Settings {
             dhe: true,
             group: NamedGroup::X25519,
             other_group: NamedGroup::SECP256R1,
+            assume13: true,
             hello_len: 0,
+            remember: true,
             seed: 0,
         }
     }
@@ -74,16 +80,14 @@ pub struct ScriptedPeer {
     pub(crate) settings: Arc<Settings>,
     pub(crate) random: [u8; 32],
     pub(crate) shares: Arc<Shares>,
-    pub(crate) cookies: Cookies,
-    /// A first ClientHello and the HelloRetryRequest that answered it.
-    pub(crate) retry: Option<[Arc<Message>; 2]>,
+    pub(crate) exchange: Exchange,
     pub(crate) conversation: Conversation,
     /// The last ClientHello of either side.
     last_hello: Option<Arc<Message>>,
     /// Messages that were sent but, as far as is known, not taken in yet; the newest last.
     pending: Vec<Pending>,
     /// Messages that were taken in.
-    taken: Vec<Arc<Message>>,
+    taken: Vec<Taken>,
     next_seq: u16,
     numbers: [u64; EPOCHS],
     sent: Vec<Sent>,
@@ -94,19 +98,39 @@ pub struct ScriptedPeer {
     answered: bool,
 }
 
-/// What the other end asked to be sent back.
-#[derive(Clone, Default)]
-pub(crate) struct Cookies {
-    /// Of HelloVerifyRequest.
+/// What a server without memory asked to be sent back.
+#[derive(Clone, Debug, Default)]
+pub struct Exchange {
+    /// The cookie of HelloVerifyRequest.
     pub(crate) verify: Option<Vec<u8>>,
-    /// Of HelloRetryRequest.
+    /// The cookie of HelloRetryRequest.
     pub(crate) retry: Option<Vec<u8>>,
+    /// A first ClientHello and the HelloRetryRequest that answered it.
+    pub(crate) retried: Option<[Arc<Message>; 2]>,
+}
+
+impl Exchange {
+    /// Whether there is a cookie.
+    pub const fn has_cookie(&self) -> bool {
+        self.verify.is_some() || self.retry.is_some()
+    }
+}
+
+/// A message that was taken in, and the epoch it was sent in.
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "plain data")]
+pub struct Taken {
+    /// The message.
+    pub message: Arc<Message>,
+    /// The epoch of its record.
+    pub epoch: u16,
 }
 
 #[derive(Clone)]
 struct Pending {
     said: Said,
     message: Arc<Message>,
+    epoch: u16,
     /// Whether all of it was sent so that the other end can read it.
     complete: bool,
 }
@@ -135,8 +159,7 @@ impl ScriptedPeer {
             random,
             shares: Arc::new(shares.collect()),
             settings: Arc::new(settings),
-            cookies: Cookies::default(),
-            retry: None,
+            exchange: Exchange::default(),
             conversation: Conversation::default(),
             last_hello: None,
             pending: Vec::new(),
@@ -157,7 +180,7 @@ impl ScriptedPeer {
         }
         let (content, body) = self.content(record);
         let bytes = self.seal(record, content, &body);
-        if record.seal == Seal::Genuine {
+        if record.seal == Seal::Genuine && self.settings.remember {
             let Record { epoch, content, .. } = record.clone();
             self.sent.push(Sent { epoch, content, bytes: bytes[..].into() });
         }
@@ -168,8 +191,8 @@ impl ScriptedPeer {
     pub fn taken(&mut self, next: u16) {
         while self.next_seq < next {
             let newest = self.pending.iter().rev().find(|p| p.message.seq == self.next_seq);
-            if let Some(message) = newest.map(|pending| Arc::clone(&pending.message)) {
-                self.commit(message);
+            if let Some(Pending { message, epoch, .. }) = newest.cloned() {
+                self.commit(message, epoch);
             }
             self.next_seq += 1;
         }
@@ -188,6 +211,34 @@ impl ScriptedPeer {
     /// The number of the next message that the other end will take in.
     pub const fn next_seq(&self) -> u16 {
         self.next_seq
+    }
+
+    /// This peer's messages that were taken in, in order.
+    pub fn messages_taken(&self) -> &[Taken] {
+        &self.taken
+    }
+
+    /// A message in a fresh record of `epoch`, as bytes.
+    pub fn emit_again(&mut self, taken: &Taken) -> Vec<u8> {
+        self.answered = true;
+        let Message { typ, seq, body } = &*taken.message;
+        let record = Record::new(taken.epoch, Content::ChangeCipherSpec);
+        self.seal(&record, ContentType::HANDSHAKE.0, &fragment(*typ, *seq, body, 0, body.len()))
+    }
+
+    /// The records of the other end's newest flight, each time it came, as epoch and sequence number.
+    pub fn flight(&self) -> &[(u64, u64)] {
+        &self.flight
+    }
+
+    /// What the server asked to be sent back so far.
+    pub const fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// Goes on as if the server had asked for this.
+    pub fn set_exchange(&mut self, exchange: &Exchange) {
+        self.exchange = exchange.clone();
     }
 
     /// Takes in a datagram of the other end and says what was in it.
@@ -267,16 +318,23 @@ impl ScriptedPeer {
             if message.typ == HandshakeType::CLIENT_HELLO {
                 self.last_hello = Some(Arc::clone(&message));
             }
-            if message.seq >= self.next_seq {
-                let complete = readable && to == message.body.len();
-                self.pending.push(Pending {
-                    said: handshake.message.clone(),
-                    message: Arc::clone(&message),
-                    complete,
-                });
-            }
+            let said = handshake.message.clone();
+            let complete = readable && to == message.body.len();
+            let epoch = record.epoch;
+            self.note_pending(Pending { said, message: Arc::clone(&message), epoch, complete });
         }
         fragment(message.typ, message.seq, &message.body, from, to)
+    }
+
+    /// Of messages with one number the newest is taken in when its turn comes; of those that came ahead of their turn the one
+    /// that was kept, which is the first.
+    fn note_pending(&mut self, new: Pending) {
+        let seq = new.message.seq;
+        let kept = |p: &Pending| p.message.seq == seq && p.epoch == new.epoch && p.complete;
+        if seq < self.next_seq || (seq > self.next_seq && self.pending.iter().any(kept)) {
+            return;
+        }
+        self.pending.push(new);
     }
 
     /// The message to send: one that was sent already where it comes again or goes on, else a new one. One that was sent but
@@ -289,17 +347,23 @@ impl ScriptedPeer {
             Seq::Ahead => self.next_seq.saturating_add(1),
             Seq::At(seq) => *seq,
             Seq::Old => {
-                if let Some(message) = self.taken.iter().rev().find(|message| message.typ == typ) {
+                let taken = self.taken.iter().rev().map(|taken| &taken.message);
+                let known = taken.chain(&self.last_hello).find(|message| message.typ == typ);
+                if let Some(message) = known {
                     return Arc::clone(message);
                 }
                 self.next_seq.saturating_sub(1)
             }
         };
         let same = self.pending.iter().position(|p| p.said == *said && p.message.seq == seq);
-        let known = same.map(|index| self.pending.remove(index).message);
-        match (piece, known) {
-            (Piece::Rest | Piece::Range(..), Some(message)) => message,
-            _ => Arc::new(Message { typ, seq, body: self.compose(said) }),
+        let goes_on = matches!(piece, Piece::Rest | Piece::Range(..));
+        let stays = goes_on || seq > self.next_seq;
+        match same {
+            Some(index) if stays => self.pending.remove(index).message,
+            _ => {
+                self.pending.retain(|p| p.said != *said || p.message.seq != seq);
+                Arc::new(Message { typ, seq, body: self.compose(said, seq) })
+            }
         }
     }
 
@@ -331,11 +395,7 @@ impl ScriptedPeer {
         let mut rng = Prng::new(self.settings.seed ^ number.seq() << 8 ^ u64::from(number.epoch()));
         // The generator does not fail.
         let _filled = rng.try_fill(&mut body);
-        let unified = match self.conversation.is13() {
-            Some(is13) => is13,
-            None if self.settings.suites12.is_empty() => true,
-            None => !self.settings.suites13.is_empty() && number.epoch() > 1,
-        };
+        let unified = self.conversation.is13().unwrap_or(number.epoch() > 1);
         if !unified {
             return legacy(content, number, &body);
         }
@@ -345,8 +405,8 @@ impl ScriptedPeer {
     }
 
     /// One of this peer's messages was taken in.
-    fn commit(&mut self, message: Arc<Message>) {
-        self.taken.push(Arc::clone(&message));
+    fn commit(&mut self, message: Arc<Message>, epoch: u16) {
+        self.taken.push(Taken { message: Arc::clone(&message), epoch });
         match message.typ {
             HandshakeType::HELLO_VERIFY_REQUEST => self.conversation.restart(&[]),
             HandshakeType::CLIENT_HELLO => {
@@ -392,7 +452,7 @@ impl ScriptedPeer {
             // A listener without memory says the same again to the same hello.
             (HandshakeType::HELLO_VERIFY_REQUEST, _) => {
                 let cookie = message.body.get(2..).and_then(|mut rest| vector(&mut rest, 1));
-                self.cookies.verify = cookie;
+                self.exchange.verify = cookie;
                 self.conversation.restart(&[]);
                 self.hello_answered();
             }
@@ -423,7 +483,7 @@ impl ScriptedPeer {
     }
 
     fn is_known_retry(&self, message: &Arc<Message>) -> bool {
-        self.retry.as_ref().is_some_and(|[_, request]| request == message)
+        self.exchange.retried.as_ref().is_some_and(|[_, request]| request == message)
     }
 
     fn on_retry(&mut self, message: &Arc<Message>) {
@@ -432,9 +492,9 @@ impl ScriptedPeer {
             let mut body = get(&hello.extensions, extension::COOKIE)?;
             vector(&mut body, 2)
         });
-        self.cookies.retry = cookie;
+        self.exchange.retry = cookie;
         if let Some(first) = self.last_hello.clone() {
-            self.retry = Some([Arc::clone(&first), Arc::clone(message)]);
+            self.exchange.retried = Some([Arc::clone(&first), Arc::clone(message)]);
             self.conversation.restart(&[first, Arc::clone(message)]);
         }
         self.hello_answered();
@@ -442,9 +502,8 @@ impl ScriptedPeer {
 
     /// The next hello has the next number (RFC 6347 §4.2.2).
     fn hello_answered(&mut self) {
-        let Some(hello) = self.last_hello.clone() else { return };
+        let Some(hello) = &self.last_hello else { return };
         self.next_seq = self.next_seq.max(hello.seq.saturating_add(1));
-        self.taken.push(hello);
         let next = self.next_seq;
         self.pending.retain(|pending| pending.message.seq >= next);
     }
@@ -452,7 +511,7 @@ impl ScriptedPeer {
 
 impl core::fmt::Debug for ScriptedPeer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let taken: Vec<_> = self.taken.iter().map(|message| (message.typ, message.seq)).collect();
+        let taken: Vec<_> = self.taken.iter().map(|taken| (taken.message.typ, taken.message.seq)).collect();
         f.debug_struct("ScriptedPeer")
             .field("end", &self.settings.end)
             .field("taken", &taken)
