@@ -8,6 +8,8 @@ use dtls_core::{
 
 use crate::ends::Setup;
 
+/// The PSK identity of a [`Recipe`] unless it says otherwise.
+pub(crate) const IDENTITY: &[u8] = b"test";
 /// The key behind every identity of a [`Recipe`].
 pub const KEY: &[u8] = b"a key that both ends know";
 
@@ -47,7 +49,7 @@ impl Recipe {
             modes: vec![PskMode::PskDhe],
             groups: [(); 2].map(|()| vec![NamedGroup::X25519, NamedGroup::SECP256R1]),
             importer: None,
-            identity: b"test".to_vec(),
+            identity: IDENTITY.to_vec(),
             deferred: false,
             limits: Limits::default(),
             listener: ListenerLimits::default(),

@@ -72,8 +72,8 @@ impl Talk {
     }
 
     fn say(&mut self, record: &Record) {
-        let mut bytes = World::unchecked().run(|| self.peer.emit(record));
-        let reaction = self.subject.receive(&mut bytes);
+        let bytes = World::unchecked().run(|| self.peer.emit(record));
+        let reaction = self.subject.receive(&mut [bytes]);
         self.peer.assume_taken();
         self.note(reaction);
     }

@@ -60,7 +60,7 @@ impl ScriptedPeer {
 
     /// Right for what was said so far and, if it comes ahead of its turn, for what an honest peer would say before it.
     fn finished(&self, ok: bool, seq: u16) -> Vec<u8> {
-        let skipped = (seq > self.next_seq()).then(|| self.honest()).unwrap_or_default();
+        let skipped = if seq > self.next_seq() { self.honest() } else { Vec::new() };
         let skipped = skipped.into_iter().find_map(|record| match record.content {
             Content::Handshake(handshake) => Some(handshake.message),
             _ => None,

@@ -213,6 +213,15 @@ impl ScriptedPeer {
         self.next_seq
     }
 
+    /// Nothing of what was said counts any more, and the other end takes in message `seq` next. What the server asked to be sent
+    /// back is still known.
+    pub fn start_over(&mut self, seq: u16) {
+        self.conversation.restart(&[]);
+        self.pending.clear();
+        self.taken.clear();
+        self.next_seq = seq;
+    }
+
     /// This peer's messages that were taken in, in order.
     pub fn messages_taken(&self) -> &[Taken] {
         &self.taken
@@ -395,7 +404,7 @@ impl ScriptedPeer {
         let mut rng = Prng::new(self.settings.seed ^ number.seq() << 8 ^ u64::from(number.epoch()));
         // The generator does not fail.
         let _filled = rng.try_fill(&mut body);
-        let unified = self.conversation.is13().unwrap_or(number.epoch() > 1);
+        let unified = self.conversation.is13().unwrap_or_else(|| number.epoch() > 1);
         if !unified {
             return legacy(content, number, &body);
         }

@@ -11,8 +11,8 @@ use simulated_network::Prng;
 
 /// The address of the peer as a listener sees it.
 const ADDRESS: &[u8] = &[192, 0, 2, 1, 0x16, 0x33];
-/// Deadlines that are farther away are no retransmissions: they end things.
-const FAR: Duration = Duration::from_secs(3600);
+/// Deadlines that are farther away never come.
+const FAR: Duration = Duration::from_secs(1_000_000);
 /// No end writes more datagrams than this at one moment.
 const BURST: usize = 1000;
 
@@ -23,7 +23,6 @@ pub struct Subject {
     connection: Option<Connection>,
     rng: Prng,
     now: Instant,
-    pause: Duration,
     world: World,
 }
 
@@ -55,8 +54,7 @@ impl Subject {
         let mut rng = Prng::new(seed);
         let now = Instant::from_micros(1_000_000);
         let connection = world.run(|| Connection::client(config, now, &mut rng)).expect("a client starts");
-        let pause = Duration::ZERO;
-        let mut subject = Self { door: None, connection: Some(connection), rng, now, pause, world };
+        let mut subject = Self { door: None, connection: Some(connection), rng, now, world };
         let first = subject.act(|_| {});
         (subject, first)
     }
@@ -69,14 +67,7 @@ impl Subject {
         let listener = Listener::new(Arc::clone(&config)).expect("the provider has SHA-256");
         let door = Some(Box::new(Door { listener, config }));
         let now = Instant::from_micros(1_000_000);
-        Self { door, connection: None, rng: Prng::new(seed), now, pause: Duration::ZERO, world }
-    }
-
-    /// Lets this much time pass before each datagram that arrives, without firing timers.
-    #[must_use]
-    pub const fn with_pause(mut self, pause: Duration) -> Self {
-        self.pause = pause;
-        self
+        Self { door, connection: None, rng: Prng::new(seed), now, world }
     }
 
     /// The connection: of a server, from the hello on that it accepts.
@@ -84,39 +75,33 @@ impl Subject {
         self.connection.as_ref()
     }
 
-    /// A datagram arrives. Its bytes are of no use afterwards.
-    pub fn receive(&mut self, datagram: &mut [u8]) -> Reaction {
-        self.now = self.now.after(self.pause);
+    /// Datagrams arrive, one after the other; then everything the end has to say is taken from it. Their bytes are of no use
+    /// afterwards.
+    pub fn receive(&mut self, datagrams: &mut [Vec<u8>]) -> Reaction {
+        let Self { door, connection, rng, now, world } = self;
         let mut delivered = Vec::new();
         let mut replies = Vec::new();
-        let now = self.now;
-        self.world.run(|| match (&mut self.connection, &mut self.door) {
-            (Some(connection), _) => {
-                let mut incoming = connection.handle_datagram(now, &mut self.rng, datagram);
-                // An error is sticky and told as an event.
-                while let Ok(Some(data)) = incoming.next_data() {
-                    delivered.push(data.bytes.to_vec());
-                }
-            }
-            (connection @ None, Some(door)) => {
-                let mut out = [0; 2048];
-                match door.listener.handle(now, &mut self.rng, ADDRESS, datagram, &mut out) {
-                    Verdict::Reply(reply) => replies.push(reply.to_vec()),
-                    Verdict::Accept(accepted) => {
-                        let config = Arc::clone(&door.config);
-                        *connection = Some(Connection::server(config, &accepted, now, &mut self.rng));
+        world.run(|| {
+            for datagram in datagrams {
+                match (&mut *connection, &mut *door) {
+                    (Some(connection), _) => {
+                        let mut incoming = connection.handle_datagram(*now, rng, datagram);
+                        // An error is sticky and told as an event.
+                        while let Ok(Some(data)) = incoming.next_data() {
+                            delivered.push(data.bytes.to_vec());
+                        }
                     }
-                    _ => {}
+                    (None, Some(door)) => *connection = door.receive(*now, rng, datagram, &mut replies),
+                    (None, None) => {}
                 }
             }
-            (None, None) => {}
         });
         let mut reaction = self.act(|_| {});
         replies.append(&mut reaction.datagrams);
         Reaction { datagrams: replies, delivered, ..reaction }
     }
 
-    /// The next deadline comes, unless it is one that only gives up.
+    /// The next deadline comes, unless it is out of reach.
     pub fn fire(&mut self) -> Reaction {
         let next = self.connection.as_ref().and_then(Connection::poll_timeout);
         let Some(at) = next.filter(|at| at.since(self.now) < FAR) else { return Reaction::default() };
@@ -182,5 +167,28 @@ impl Subject {
         });
         reaction.events = core::iter::from_fn(|| connection.poll_event()).collect();
         reaction
+    }
+}
+
+impl Door {
+    /// Answers the datagram, or makes a connection for it.
+    fn receive(
+        &mut self,
+        now: Instant,
+        rng: &mut Prng,
+        datagram: &mut [u8],
+        replies: &mut Vec<Vec<u8>>,
+    ) -> Option<Connection> {
+        let mut out = [0; 2048];
+        match self.listener.handle(now, rng, ADDRESS, datagram, &mut out) {
+            Verdict::Reply(reply) => {
+                replies.push(reply.to_vec());
+                None
+            }
+            Verdict::Accept(accepted) => {
+                Some(Connection::server(Arc::clone(&self.config), &accepted, now, rng))
+            }
+            _ => None,
+        }
     }
 }
