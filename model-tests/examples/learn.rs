@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p model-tests --features model --example learn -- [name of a mode | all] [extra states]`
 
+#![allow(clippy::disallowed_methods, reason = "an example that measures time")]
+
 use std::time::Instant;
 
 use learner::{
