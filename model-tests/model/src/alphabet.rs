@@ -35,7 +35,8 @@ pub enum Input {
     /// A byte-identical copy of the datagram of the last `Rx` of this trace; nothing if there was none.
     Replay,
     /// Handshake messages the end has processed come again: same `message_seq`, same bytes, sealed in the epoch they were
-    /// first sent in, in fresh records of one datagram each. Nothing if there are none.
+    /// first sent in, in fresh records of one datagram each. Nothing if there are none. A listener has processed nothing; the
+    /// hello that a connection was created by is that connection's first message.
     Again(Again),
     /// The end's next deadline has come.
     Timer,
@@ -45,6 +46,7 @@ pub enum Input {
 
 /// Which messages come again. A ChangeCipherSpec belongs to the flight of its Finished. A *complete flight* is one
 /// that the end has processed to its last message and answered (or, if it is the last of the handshake, been connected by).
+/// What comes after the handshake is no flight.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Again {
     /// The first message of the peer's last complete flight.
@@ -62,7 +64,7 @@ pub enum App {
     Send,
     /// Closes the connection. At a listener without a connection: nothing.
     Close,
-    /// Answers [`Event::NeedPsk`] with the right key. Nothing if the end does not wait for it.
+    /// Answers [`Event::NeedPsk`] with the key that the peer uses, whichever identity it named. Nothing if the end does not wait for it.
     PskFound,
     /// Answers [`Event::NeedPsk`]: there is no such key. Nothing if the end does not wait for it.
     PskNotFound,
@@ -134,9 +136,9 @@ pub enum Seq {
 pub enum Piece {
     /// All of it, in one fragment.
     Whole,
-    /// The first half (at least one byte).
+    /// The first byte of its body. Nothing that symbols of one length disagree about is in it, except in `Finished`.
     First,
-    /// Everything from the end of the first half (at least one byte).
+    /// All bytes of its body but the first.
     Rest,
 }
 

@@ -2,7 +2,23 @@
 #![forbid(unsafe_code)]
 
 pub mod alphabet;
+pub mod choices;
+pub mod client;
+pub mod explore;
+pub mod guard;
+pub mod handshake;
+mod inputs;
+pub mod machine;
 pub mod mode;
 mod names;
+pub mod record;
+pub mod reliability;
+pub mod server;
 
+pub use alphabet::{Input, Output};
+pub use choices::Choices;
+pub use explore::{ExplicitMealy, explore};
+pub use guard::Guard;
+pub use machine::{Machine, Step};
+pub use mode::Mode;
 pub use names::{UnknownName, outputs_to_string};

@@ -1,0 +1,309 @@
+//! One end: the three layers put together.
+//!
+//! A record goes through the record layer, its messages through reliability, and what is whole and next through handshake
+//! control, whose effects come back down. Everything is a function of the state, the input and the choices.
+
+use crate::alphabet::*;
+use crate::choices::Choices;
+use crate::guard::Guard;
+use crate::handshake::{self, Control, Effect, Reaction, Setting};
+use crate::mode::{Mode, Role};
+use crate::record::RecordLayer;
+use crate::reliability::{Assembled, Flight, Place, Reliability};
+use crate::server::{self, Verdict};
+
+/// The reference for one end.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Machine {
+    pub(crate) setting: Setting,
+    pub(crate) control: Control,
+    pub(crate) records: RecordLayer,
+    pub(crate) flow: Reliability,
+    /// What a byte-identical copy would be of. Only a listener has to know: everybody else drops the copy.
+    last_record: Option<Record>,
+}
+
+/// What one input leads to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Step {
+    /// What can be seen: records in the order they are sent, then events.
+    pub outputs: Vec<Output>,
+    /// The requirements that were applied: ids of `requirements.tsv`, or `RFC section`.
+    pub rules: Vec<&'static str>,
+    /// How many handshake messages were processed.
+    pub processed: u8,
+}
+
+/// What happens during one step.
+#[derive(Default)]
+pub(crate) struct Turn {
+    pub(crate) sent: Vec<(u8, Sent)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) rules: Vec<&'static str>,
+    pub(crate) processed: u8,
+    /// A flight was sent: what came in needs no ACK.
+    pub(crate) answered: bool,
+    /// An ACK is wanted at once.
+    pub(crate) acknowledge: bool,
+}
+
+impl Machine {
+    /// An end before the first input: a client whose ClientHello is on its way, a server that listens.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        Self::with(mode, Choices::DEFAULT)
+    }
+
+    /// The same under other choices.
+    #[must_use]
+    pub fn with(mode: Mode, choices: Choices) -> Self {
+        let setting = Setting { mode, choices, without: None };
+        let mut flow = Reliability::default();
+        let control = match mode.role {
+            Role::Server => Control::Listening,
+            Role::Client => {
+                let _ = flow.send(Flight::Hello { cookie: false, group: false });
+                flow.complete = None;
+                Control::ServerHello { verified: false, retried: None }
+            }
+        };
+        Self { setting, control, records: RecordLayer::default(), flow, last_record: None }
+    }
+
+    /// The same with a guard left out.
+    #[must_use]
+    pub fn without(mut self, guard: Guard) -> Self {
+        self.setting.without = Some(guard);
+        self
+    }
+
+    /// The mode.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.setting.mode
+    }
+
+    /// The state of the handshake.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control
+    }
+
+    /// Whether a timer runs that makes this end send something.
+    #[must_use]
+    pub fn has_timer(&self) -> bool {
+        self.flow.timer.is_some() || self.flow.ack_due
+    }
+
+    /// The outputs of one input.
+    pub fn step(&mut self, input: Input) -> Vec<Output> {
+        self.advance(input).outputs
+    }
+
+    /// The same, with the reasons.
+    pub fn advance(&mut self, input: Input) -> Step {
+        self.turn(|machine, turn| machine.on_input(input, turn))
+    }
+
+    /// Runs one step and collects what comes out of it.
+    pub(crate) fn turn(&mut self, run: impl FnOnce(&mut Self, &mut Turn)) -> Step {
+        let mut turn = Turn::default();
+        run(self, &mut turn);
+        let sent = turn.sent.into_iter().map(|(epoch, sent)| Output::Tx(epoch, sent));
+        let outputs = sent.chain(turn.events.into_iter().map(Output::Event)).collect();
+        Step { outputs, rules: turn.rules, processed: turn.processed }
+    }
+
+    fn on_input(&mut self, input: Input, turn: &mut Turn) {
+        match input {
+            Input::Rx(record) => {
+                self.on_record(record, turn);
+                let hello = self.control == Control::Listening && is_hello(record);
+                let copies = hello || !self.setting.holds(Guard::ReplayDropped);
+                self.last_record = copies.then_some(record);
+            }
+            Input::Replay => match self.last_record {
+                Some(record) => self.on_record(record, turn),
+                None => turn.rule(&["6347-4.1.2.6-replay-3", "9147-4.5.1-replay-3"]),
+            },
+            Input::Again(which) => {
+                self.on_again(which, turn);
+            }
+            Input::Timer => self.on_timer(turn),
+            Input::App(app) => self.on_app(app, turn),
+        }
+    }
+
+    fn on_record(&mut self, record: Record, turn: &mut Turn) {
+        if self.control == Control::Listening {
+            return self.on_listener(record, turn);
+        }
+        if self.control == Control::Closed && self.setting.holds(Guard::SilentWhenClosed) {
+            return turn.rule(&["9147-5.10-close-1", "RFC 5246 7.2.1"]);
+        }
+        match self.records.open(&self.setting, record) {
+            Err(rules) => turn.rule(rules),
+            Ok(Content::Handshake(handshake)) => self.on_handshake(handshake, record.epoch, turn),
+            Ok(Content::ChangeCipherSpec) => self.on_change_cipher_spec(record.epoch, turn),
+            Ok(Content::Alert(level, description)) => self.on_alert(level, description, record.epoch, turn),
+            Ok(Content::Data) => self.on_data(record.epoch, turn),
+            Ok(Content::Ack(acked)) => self.on_ack(acked, record.epoch, turn),
+            Ok(Content::Unknown) => {}
+        }
+    }
+
+    /// The listener hears whole ClientHellos in plaintext and nothing else; its state never changes but by accepting one.
+    fn on_listener(&mut self, record: Record, turn: &mut Turn) {
+        let Content::Handshake(Handshake {
+            message: Message::ClientHello(hello), piece: Piece::Whole, ..
+        }) = record.content
+        else {
+            return turn.rule(&["6347-4.1.2.7-invalid-1", "9147-4.5.2-inv-1"]);
+        };
+        if record.epoch > 0 {
+            return turn.rule(&["9147-6.1-epoch-2"]);
+        }
+        match server::on_hello(&self.setting, hello) {
+            Verdict::Reply(sent, rules) => {
+                turn.rule(rules);
+                turn.sent.push((0, sent));
+            }
+            Verdict::Accept(reaction) => {
+                let seq = u8::from(hello.cookie != Cookie::None && hello.cookie != Cookie::Legacy);
+                self.flow.seq = (seq, seq + 1);
+                self.flow.last = Some((0, Place::Current));
+                self.react(reaction, turn);
+            }
+        }
+    }
+
+    fn on_handshake(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) {
+        let (first, next) = self.flow.seq;
+        match (handshake.seq, handshake.message) {
+            (Seq::Next, _) => self.on_next(handshake, epoch, turn),
+            (Seq::Ahead, message) => self.on_ahead(1, message, epoch, turn),
+            (Seq::Start, Message::ClientHello(hello)) if epoch == 0 => {
+                let seq = u8::from(!matches!(hello.cookie, Cookie::None | Cookie::Legacy));
+                if seq == next {
+                    self.on_next(handshake, epoch, turn);
+                } else if seq == first && self.flow.complete.is_some() {
+                    self.on_repeated(epoch, Place::FlightEnd, turn);
+                }
+            }
+            (Seq::Start, message) => self.on_restart(message, epoch, turn),
+        }
+    }
+
+    /// A message with the first `message_seq` under keys: a new handshake (RFC 6347 §4.2.2), once the first one is over.
+    fn on_restart(&self, message: Message, epoch: u8, turn: &mut Turn) {
+        let starts = match self.setting.mode.role {
+            Role::Client => message == Message::HelloRequest,
+            Role::Server => matches!(message, Message::ClientHello(_)),
+        };
+        if self.control != Control::Connected(Version::V12) || !starts || epoch == 0 {
+            return turn.rule(&["6347-4.2.2-seq-3"]);
+        }
+        turn.rule(&["5246-7.4.1.1-hello-request-1", "RFC 5746 4.5"]);
+        if !self.setting.holds(Guard::RenegotiationRefused) {
+            turn.sent.push((1, Sent::ServerHello(Version::V12)));
+        } else if self.setting.choices.warns_of_no_renegotiation {
+            turn.sent.push((1, Sent::Alert(Level::Warning, Description::NO_RENEGOTIATION)));
+        }
+    }
+
+    /// A message or piece with the `message_seq` that is expected.
+    pub(crate) fn on_next(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) {
+        let out_of_order = handshake.piece == Piece::Rest && self.flow.partial.is_none();
+        match self.flow.assemble(&self.setting, handshake, epoch) {
+            Assembled::Mismatch => {
+                turn.rule(&["6347-4.2.3-frag-4", "9147-5.5-frag-7"]);
+                if self.setting.choices.mismatch_is_fatal {
+                    self.effect(Effect::Fail(Description::ILLEGAL_PARAMETER), turn);
+                }
+                return;
+            }
+            Assembled::Part => turn.rule(&["6347-4.2.3-frag-5", "9147-5.5-frag-3"]),
+            Assembled::Whole(message) => self.on_messages(message, epoch, turn),
+        }
+        self.acknowledge_kept(out_of_order, epoch, turn);
+    }
+
+    /// A message whose predecessor is missing (RFC 6347 §4.2.2, RFC 9147 §5.2).
+    pub(crate) fn on_ahead(&mut self, distance: usize, message: Message, epoch: u8, turn: &mut Turn) {
+        turn.rule(&["6347-4.2.2-seq-4", "9147-5.2-seq-5"]);
+        if !self.setting.holds(Guard::OrderKept) {
+            return self.on_messages(message, epoch, turn);
+        }
+        if let Some(place) = self.flow.waiting.get_mut(distance) {
+            *place = place.or(Some((message, epoch)));
+            self.acknowledge_kept(true, epoch, turn);
+        }
+    }
+
+    /// A whole message that is next, and those that waited for it.
+    pub(crate) fn on_messages(&mut self, message: Message, epoch: u8, turn: &mut Turn) {
+        let mut next = Some((message, epoch));
+        while let Some((message, epoch)) = next {
+            if let Control::Psk { .. } = self.control {
+                if self.setting.choices.keeps_while_suspended {
+                    self.flow.waiting[0] = Some((message, epoch));
+                }
+                return;
+            }
+            self.flow.waiting[0] = None;
+            self.flow.advance();
+            self.flow.last = Some((epoch, Place::Current));
+            turn.processed += 1;
+            let reaction = handshake::on_message(&self.setting, self.control, message, epoch);
+            self.react(reaction, turn);
+            if self.control == Control::Closed {
+                return;
+            }
+            self.early_change_cipher_spec(turn);
+            next = self.flow.waiting[0];
+        }
+    }
+
+    pub(crate) fn react(&mut self, reaction: Reaction, turn: &mut Turn) {
+        turn.rule(reaction.rules);
+        self.control = reaction.to;
+        for effect in reaction.effects {
+            self.effect(effect, turn);
+        }
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect, turn: &mut Turn) {
+        match effect {
+            Effect::Send(flight) => {
+                turn.sent.extend(self.flow.send(flight));
+                turn.answered = true;
+            }
+            Effect::Answered => self.flow.answered(),
+            Effect::Read(epoch) => {
+                self.records.read(epoch);
+                if !self.setting.choices.keeps_plaintext_ahead {
+                    self.flow.purge_plaintext();
+                }
+            }
+            Effect::Write(epoch) => self.records.write(epoch),
+            Effect::Acknowledge => turn.acknowledge = true,
+            Effect::Connected => {
+                self.connected();
+                turn.events.push(Event::Connected);
+            }
+            Effect::AskForPsk => turn.events.push(Event::NeedPsk),
+            Effect::Fail(description) => {
+                turn.sent.push((self.records.sending(), Sent::Alert(Level::Fatal, description)));
+                turn.events.push(Event::Failed);
+                self.end(false);
+            }
+        }
+    }
+}
+
+fn is_hello(record: Record) -> bool {
+    matches!(
+        record.content,
+        Content::Handshake(Handshake { message: Message::ClientHello(_), piece: Piece::Whole, .. })
+    )
+}
