@@ -1,7 +1,7 @@
 //! Handshake control of the client.
 //!
 //! 1.2 (RFC 6347 §4.2.4, RFC 4279 §2, RFC 5489 §2):
-//! ServerHello -> [ServerKeyExchange] -> ServerHelloDone -> ChangeCipherSpec -> Finished -> Connected.
+//! ServerHello -> (ServerKeyExchange) -> ServerHelloDone -> ChangeCipherSpec -> Finished -> Connected.
 //! 1.3 (RFC 9147 §5.7): ServerHello -> EncryptedExtensions -> Finished -> Connected.
 //! In front of either: a HelloVerifyRequest (1.2, as often as it comes) or a HelloRetryRequest (1.3, once).
 

@@ -1,7 +1,7 @@
 //! Handshake control of the server: the listener without state, and the connection.
 //!
-//! 1.2 (RFC 6347 §4.2.4): [HelloVerifyRequest] -> ClientKeyExchange -> ChangeCipherSpec -> Finished -> Connected.
-//! 1.3 (RFC 9147 §5.7): [HelloRetryRequest] -> Finished -> Connected.
+//! 1.2 (RFC 6347 §4.2.4): (HelloVerifyRequest) -> ClientKeyExchange -> ChangeCipherSpec -> Finished -> Connected.
+//! 1.3 (RFC 9147 §5.7): (HelloRetryRequest) -> Finished -> Connected.
 
 use crate::alphabet::*;
 use crate::guard::Guard;
