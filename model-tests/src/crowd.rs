@@ -1,10 +1,14 @@
 //! An endpoint and the clients that speak to it, without a network between them: what is sent arrives at once.
 
+use core::hash::{BuildHasher as _, BuildHasherDefault};
+use std::hash::DefaultHasher;
+
 use dtls_core::{
     AddressBytes, Arc, CipherSuite, ClientConfig, Connection, ConnectionHandle, Endpoint, EndpointLimits,
     Event, Instant, ListenerLimits, PeerEvent, ProtocolVersion, PskMode, Routed, ServerConfig,
     crypto::Provider,
 };
+use monitors::require;
 use simulated_network::Prng;
 
 use crate::Recipe;
@@ -30,6 +34,8 @@ pub struct Crowd {
     pub data: Vec<u8>,
     /// Bytes that came to the endpoint, and that it sent.
     pub bytes: [usize; 2],
+    answered: Answered,
+    cookies: bool,
     /// What the endpoint answers under.
     pub server: Arc<ServerConfig>,
     configs: [Arc<ClientConfig>; 2],
@@ -69,6 +75,8 @@ impl Crowd {
             events: Vec::new(),
             data: Vec::with_capacity(MAX_DATAGRAM),
             bytes: [0; 2],
+            answered: Answered(vec![0; Answered::WORDS]),
+            cookies: listener.cookies,
             server,
             configs: VERSIONS.map(|version| recipe(&[version]).setup().client),
             out: vec![0; MAX_DATAGRAM],
@@ -96,16 +104,24 @@ impl Crowd {
         datagram: &mut [u8],
         mut send: impl FnMut(&AddressBytes, &mut [u8]),
     ) -> Option<ConnectionHandle> {
-        self.bytes[0] += datagram.len();
+        let len = datagram.len();
+        self.bytes[0] += len;
         self.data.clear();
-        let Self { endpoint, now, rng, data, bytes, out, .. } = self;
+        let Self { endpoint, now, rng, data, bytes, out, answered, cookies, .. } = self;
         let handle = match endpoint.handle_datagram(*now, rng, from, datagram, out) {
             Routed::Reply(reply) => {
                 bytes[1] += reply.len();
+                require("S10", reply.len() <= len, || format!("{} bytes out for {len} bytes", reply.len()));
+                answered.insert(from);
                 send(from, reply);
                 None
             }
-            Routed::Accepted(handle) => Some(handle),
+            Routed::Accepted(handle) => {
+                // A cookie can only have come from an answer to this very address.
+                let proven = !*cookies || answered.may_contain(from);
+                require("S10", proven, || format!("{from:?} was accepted and never asked for a cookie"));
+                Some(handle)
+            }
             Routed::Incoming(handle, mut incoming) => {
                 // An error comes as an event, too.
                 while let Ok(Some(received)) = incoming.next_data() {
@@ -191,5 +207,29 @@ impl Crowd {
         let echoed = incoming.next_data().expect("the client goes on").expect("it is data");
         assert_eq!(echoed.bytes, data);
         handle
+    }
+}
+
+/// Where stateless answers to hellos went: a bit for each hash of an address, so that it never grows.
+#[derive(Debug)]
+struct Answered(Vec<u64>);
+
+impl Answered {
+    const WORDS: usize = 1 << 14;
+
+    fn insert(&mut self, address: &AddressBytes) {
+        let (word, bit) = Self::place(address);
+        self.0[word] |= bit;
+    }
+
+    /// `false` is certain.
+    fn may_contain(&self, address: &AddressBytes) -> bool {
+        let (word, bit) = Self::place(address);
+        self.0[word] & bit != 0
+    }
+
+    fn place(address: &AddressBytes) -> (usize, u64) {
+        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(address);
+        ((hash >> 6) as usize % Self::WORDS, 1 << (hash & 63))
     }
 }

@@ -1,19 +1,22 @@
 //! A client, a listener and the server connection it leads to, with the monitors that watch every run.
 //!
-//! Knows no network: whoever drives it decides what arrives and when. Each call checks
-//! - what a connection delivers was sent by the peer's application, and no more often than it was sent;
-//! - with the ideal provider, that delivered bytes came out of a successful `open` ([`World`] has its further rules);
-//! - no (epoch, sequence number) is ever used twice by one end, and no datagram is longer than its buffer;
-//! - whoever waits for its peer in a handshake, or keeps memory for one, has a timer, and none is left in the past;
-//! - two ends that are connected agree on everything negotiated.
+//! Knows no network: whoever drives it decides what arrives and when. Each call checks, under the ids of [`monitors`]
+//! - S5, S6: what a connection delivers was sent by the peer's application, and no more often than it was sent;
+//! - S2, S7: with the ideal provider, that delivered bytes came out of a successful `open` ([`World`] has its further rules);
+//! - S7, S17: no (epoch, sequence number) is ever used twice by one end, and datagrams consist of whole records;
+//! - S10: no more goes to an address that is not proven than came from it;
+//! - L3: whoever waits for its peer in a handshake, or keeps memory for one, has a timer, and none is left in the past;
+//! - S1, S14: two ends that are connected agree on everything negotiated, and it is the best that both can do;
+//! - with the feature `model`, everything that a [`monitors::Monitor`] checks of each end.
 
 use std::collections::{HashMap, HashSet};
 
 use dtls_core::{
-    ApiMisuse, Arc, ClientConfig, CloseReason, Connection, Error, Event, Instant, Listener, SendError,
-    ServerConfig, Verdict,
+    ApiMisuse, Arc, ClientConfig, CloseReason, Connection, Error, Event, Instant, Listener, ProtocolVersion,
+    SendError, ServerConfig, Verdict,
 };
 use ideal_crypto::World;
+use monitors::Role;
 use simulated_network::{Prng, Side};
 
 use crate::wire::records;
@@ -37,12 +40,14 @@ pub struct Setup {
     pub room: [usize; 2],
     /// The key with which the server's application answers at once when it is asked for one; without it, it says nothing.
     pub psk: Option<Vec<u8>>,
+    /// The version that both can speak, if that is known: they must not connect in another one.
+    pub version: Option<ProtocolVersion>,
 }
 
 impl Setup {
     /// Both configurations, seed 0 and room for any datagram.
     pub const fn new(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> Self {
-        Self { client, server, seed: 0, room: [2048; 2], psk: None }
+        Self { client, server, seed: 0, room: [2048; 2], psk: None, version: None }
     }
 }
 
@@ -56,6 +61,7 @@ pub struct Ends {
     server: Option<End>,
     door: Door,
     psk: Option<Vec<u8>>,
+    version: Option<ProtocolVersion>,
     /// Datagrams that were produced and not taken yet.
     outgoing: Vec<Outgoing>,
     /// Whether the server's trace was asked for before there was a server.
@@ -83,6 +89,8 @@ pub struct End {
     rng: Prng,
     room: usize,
     numbers: HashSet<(u16, u64)>,
+    #[cfg(feature = "model")]
+    monitor: monitors::Monitor,
     /// What happened since the test last asked, once it has asked.
     #[cfg(feature = "model")]
     trace: Option<Vec<dtls_core::TraceEvent>>,
@@ -129,7 +137,7 @@ impl Ends {
             received: 0,
             replied: 0,
         };
-        let client = End::new(client, client_rng, setup.room[0]);
+        let client = End::new(client, Role::Client, client_rng, setup.room[0]);
         let mut ends = Self {
             world,
             now,
@@ -137,6 +145,7 @@ impl Ends {
             server: None,
             door,
             psk: setup.psk.clone(),
+            version: setup.version,
             outgoing: Vec::new(),
             #[cfg(feature = "model")]
             traces_server: false,
@@ -212,7 +221,7 @@ impl Ends {
                     let next = end.connection.poll_timeout();
                     assert!(
                         next.is_none_or(|at| at > *now),
-                        "a timer is left in the past: {next:?} at {now:?}"
+                        "L3: a timer is left in the past: {next:?} at {now:?}"
                     );
                 }
             }
@@ -344,7 +353,8 @@ impl Ends {
             let delivered = end.delivered.iter().filter(|other| *other == data).count();
             assert!(
                 delivered <= sent,
-                "{} bytes sent {sent} times were delivered {delivered} times",
+                "{}: {} bytes sent {sent} times were delivered {delivered} times",
+                if sent == 0 { "S5" } else { "S6" },
                 data.len()
             );
         }
@@ -353,13 +363,15 @@ impl Ends {
     fn check_agreement(&self) {
         let facts = Side::BOTH.map(|side| self.end(side).and_then(|end| end.connection.negotiated()));
         if let [Some(client), Some(server)] = facts {
-            assert_eq!(client, server, "the ends disagree on what was negotiated");
+            assert_eq!(client, server, "S1: the ends disagree on what was negotiated");
+            let best = self.version.unwrap_or(client.version);
+            assert_eq!(client.version, best, "S14: both ends can do better");
         }
     }
 }
 
 impl End {
-    fn new(connection: Connection, rng: Prng, room: usize) -> Self {
+    fn new(connection: Connection, role: Role, rng: Prng, room: usize) -> Self {
         #[cfg(feature = "model")]
         let connection = {
             let mut connection = connection;
@@ -367,7 +379,12 @@ impl End {
             connection.take_trace();
             connection
         };
+        #[cfg(not(feature = "model"))]
+        let _unwatched = role;
         Self {
+            // A server has its keys before it can be watched.
+            #[cfg(feature = "model")]
+            monitor: monitors::Monitor::resumed(role, &connection),
             connection,
             rng,
             room,
@@ -447,10 +464,10 @@ impl End {
             assert!(written < BURST, "poll_transmit does not end");
         }
         while let Some(event) = self.connection.poll_event() {
-            assert_eq!(self.closed, None, "{event:?} after the end");
+            assert_eq!(self.closed, None, "S13: {event:?} after the end");
             match event {
                 Event::Connected => {
-                    assert!(!self.connected, "connected twice");
+                    assert!(!self.connected, "S20: connected twice");
                     self.connected = true;
                 }
                 Event::Closed(reason) => self.closed = Some(reason),
@@ -466,7 +483,7 @@ impl End {
     /// Returns the content types of the records.
     fn note_numbers(&mut self, datagram: &[u8]) -> Vec<u8> {
         let read = records(datagram).map(|record| record.bytes.len()).sum::<usize>();
-        assert_eq!(read, datagram.len(), "a datagram ends within a record");
+        assert_eq!(read, datagram.len(), "S17: a datagram ends within a record");
         #[cfg(feature = "model")]
         return self.note_trace();
         #[cfg(not(feature = "model"))]
@@ -486,6 +503,7 @@ impl End {
         let mut contents = Vec::new();
         let events = self.connection.take_trace();
         for event in &events {
+            self.monitor.note(event);
             if let dtls_core::TraceEvent::RecordSent { content, number, .. } = event {
                 self.note_number(number.epoch(), number.seq());
                 contents.push(content.0);
@@ -498,14 +516,14 @@ impl End {
     }
 
     fn note_number(&mut self, epoch: u16, seq: u64) {
-        assert!(self.numbers.insert((epoch, seq)), "record number {epoch}/{seq} is used twice");
+        assert!(self.numbers.insert((epoch, seq)), "S7: record number {epoch}/{seq} is used twice");
     }
 
     fn check_waits(&self) {
         let waits = !self.connected && self.closed.is_none();
         #[cfg(feature = "model")]
         let waits = waits || self.connection.holds_handshake();
-        assert!(!waits || self.connection.poll_timeout().is_some(), "an end waits without a timer");
+        assert!(!waits || self.connection.poll_timeout().is_some(), "L3: an end waits without a timer");
     }
 }
 
@@ -518,7 +536,7 @@ impl Door {
                 self.replied += reply.len();
                 assert!(
                     self.replied <= self.received,
-                    "more bytes out than in before the address was validated"
+                    "S10: more bytes out than in before the address was validated"
                 );
                 outgoing.push(Outgoing { from: Side::Server, bytes: reply.to_vec(), contents: Vec::new() });
                 None
@@ -526,7 +544,7 @@ impl Door {
             Verdict::Accept(accepted) => {
                 let mut rng = self.rng.split();
                 let server = Connection::server(Arc::clone(&self.config), &accepted, now, &mut rng);
-                Some(End::new(server, rng, self.room))
+                Some(End::new(server, Role::Server, rng, self.room))
             }
             _ => None,
         }

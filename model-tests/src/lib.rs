@@ -15,6 +15,7 @@
 //! Tests print their figures with `-- --nocapture`. `PROPTEST_CASES=100000` makes property tests longer,
 //! `UPDATE_SNAPSHOTS=1` writes reviewed snapshots anew, and a schedule that fails goes into `tests/schedules` as text.
 //!
+//! What must hold in every run, with its ids, is in the crate `monitors`.
 //! The link in virtual time is the crate `simulated_network`, the provider that panics on misuse `ideal_crypto`.
 
 pub mod crowd;

@@ -93,12 +93,14 @@ impl Mailbox {
         &self.sent
     }
 
-    /// Puts other bytes into a live datagram.
+    /// Puts other bytes into a live datagram, as if its sender had sent those.
     ///
     /// # Panics
     /// If there is no such datagram.
     pub fn replace(&mut self, index: usize, bytes: &[u8]) {
-        self.live[index] = Letter { to: self.live[index].to, bytes: bytes.to_vec(), genuine: false };
+        let letter = Letter { to: self.live[index].to, bytes: bytes.to_vec(), genuine: false };
+        self.sent.push(letter.clone());
+        self.live[index] = letter;
     }
 
     fn index(&self, i: u8) -> Option<usize> {

@@ -82,7 +82,21 @@ impl Recipe {
         let server = server.versions(&self.versions[1]).psk_modes(&self.modes).groups(&self.groups[1]);
         let server = if self.deferred { server.psk_deferred() } else { server.psks([psk]) };
         let server = server.listener(self.listener.clone()).build();
-        Setup::new(client.expect("the client's settings fit"), server.expect("the server's settings fit"))
+        let setup = Setup::new(
+            client.expect("the client's settings fit"),
+            server.expect("the server's settings fit"),
+        );
+        let version = Some(ProtocolVersion::DTLS1_3).filter(|_| self.both_speak13());
+        Setup { version, ..setup }
+    }
+
+    fn both_speak13(&self) -> bool {
+        let speak = self.versions.iter().all(|versions| versions.contains(&ProtocolVersion::DTLS1_3));
+        let [client, server] = &self.groups;
+        let key_exchange =
+            self.modes.contains(&PskMode::PskOnly) || client.iter().any(|g| server.contains(g));
+        let suite = self.suites.iter().any(|suite| suite.0 >> 8 == 0x13);
+        speak && key_exchange && suite && !self.identity.is_empty()
     }
 
     /// A key that is not imported belongs to one hash (RFC 8446 §4.2.11).

@@ -1,7 +1,8 @@
 //! Both ends driven by a schedule: what arrives, and when, is what the steps say.
 //!
-//! With the feature `model` it also checks that records which cannot be authentic change nothing: those of a protected
-//! epoch that the peer never sent, and unprotected ones once protected ones are read.
+//! With the feature `model` it also checks that records which cannot be authentic change nothing (S9): those of a protected
+//! epoch that the peer never sent, and unprotected ones once protected ones are read; and that no hello of DTLS 1.3 that was
+//! changed on its way is accepted (S3).
 
 use dtls_core::Instant;
 use simulated_network::Side;
@@ -81,12 +82,22 @@ impl Script {
         #[cfg(feature = "model")]
         let before =
             self.cannot_matter(letter).then(|| self.ends.end(letter.to).map(crate::End::fingerprint));
+        #[cfg(feature = "model")]
+        let is_first = self.ends.end(letter.to).is_none();
         // A fatal error stays with the end, where the test finds it.
         let _told = self.ends.deliver(letter.to, &letter.bytes);
         #[cfg(feature = "model")]
+        if is_first {
+            self.check_bound(letter);
+        }
+        #[cfg(feature = "model")]
         if let Some(before) = before {
             let after = self.ends.end(letter.to).map(crate::End::fingerprint);
-            assert_eq!(after, before, "a record that is not authentic had an effect: {:02x?}", letter.bytes);
+            assert_eq!(
+                after, before,
+                "S9: a record that is not authentic had an effect: {:02x?}",
+                letter.bytes
+            );
         }
     }
 
@@ -110,6 +121,21 @@ impl Script {
         records(&letter.bytes).all(noise)
     }
 
+    /// A server of DTLS 1.3 that goes on with the hello in this datagram goes on with one that its client sent: binders cover
+    /// all of it. In DTLS 1.2 Finished does.
+    #[cfg(feature = "model")]
+    fn check_bound(&self, letter: &Letter) {
+        let Some(server) = self.ends.end(letter.to).filter(|end| end.closed().is_none()) else { return };
+        let Some(hello) = client_hello(letter).filter(|_| server.connection().write_epoch() > 1) else {
+            return;
+        };
+        let mut genuine = self.mailbox.sent().iter().filter_map(client_hello);
+        assert!(
+            genuine.any(|sent| sent == hello),
+            "S3: a hello that nobody bound was answered: {hello:02x?}"
+        );
+    }
+
     fn next_timer(&mut self) {
         let next = [self.ends.next_timer(), self.mailbox.next_wake()].into_iter().flatten().min();
         if let Some(next) = next {
@@ -128,4 +154,12 @@ impl Script {
             self.mailbox.send(datagram.from, &datagram.bytes);
         }
     }
+}
+
+/// The body of the whole ClientHello that a datagram starts with.
+#[cfg(feature = "model")]
+fn client_hello(letter: &Letter) -> Option<&[u8]> {
+    let record = records(&letter.bytes).next().filter(|record| record.content_type() == Some(22))?;
+    let (header, body) = record.body().split_at_checked(12)?;
+    (header[0] == 1 && header[1..4] == header[9..12]).then_some(body)
 }

@@ -80,7 +80,7 @@ impl Case<'_> {
     /// If one end does not take its settings.
     #[must_use]
     pub fn client(&self) -> (Pair, Notes) {
-        let notes = Notes::default();
+        let notes = Notes::new(monitors::Role::Client);
         let builder = self.configure(ClientConfig::builder(dtls_crypto::PROVIDER), &notes);
         let config = builder.psks([self.psk()]).build().expect("a configuration");
         (Pair::client(config, &self.wolf(Role::Server), self.loss), notes)
@@ -92,7 +92,7 @@ impl Case<'_> {
     /// If one end does not take its settings.
     #[must_use]
     pub fn server(&self) -> (Pair, Notes) {
-        let notes = Notes::default();
+        let notes = Notes::new(monitors::Role::Server);
         let mut listener = ListenerLimits::default();
         listener.cookies = self.cookie;
         let builder = self.configure(ServerConfig::builder(dtls_crypto::PROVIDER), &notes);

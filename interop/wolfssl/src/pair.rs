@@ -17,6 +17,7 @@ use dtls_core::{
     Verdict,
 };
 use dtls_udp::SystemRng;
+use monitors::Watch;
 
 use crate::wolf::{Progress, Role, Setup, Wolf};
 
@@ -64,20 +65,27 @@ pub struct Sent {
     pub lost: bool,
 }
 
-/// Remembers what happened inside our connection.
-#[derive(Clone, Debug, Default)]
-pub struct Notes(Arc<Mutex<Vec<TraceEvent>>>);
+/// Remembers what happened inside our connection, and watches that nothing did which never must.
+#[derive(Clone, Debug)]
+pub struct Notes(Arc<(Mutex<Vec<TraceEvent>>, Watch)>);
 
 impl TraceSink for Notes {
     fn event(&self, event: &TraceEvent) {
-        self.0.lock().expect("no panic").push(*event);
+        self.0.1.event(event);
+        self.0.0.lock().expect("no panic").push(*event);
     }
 }
 
 impl Notes {
+    /// Of a connection that is `ours`.
+    #[must_use]
+    pub fn new(ours: monitors::Role) -> Self {
+        Self(Arc::new((Mutex::default(), Watch::new(ours))))
+    }
+
     /// How many events there were for which `matches` says so.
     pub fn count(&self, matches: impl Fn(&TraceEvent) -> bool) -> usize {
-        self.0.lock().expect("no panic").iter().filter(|event| matches(event)).count()
+        self.0.0.lock().expect("no panic").iter().filter(|event| matches(event)).count()
     }
 }
 

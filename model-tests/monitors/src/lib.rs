@@ -1,0 +1,225 @@
+//! What must hold of every connection in every run, checked from its trace as the run goes on.
+//!
+//! A [`Monitor`] watches one connection and panics with the id of the property that does not hold. A [`Watch`] is a monitor in
+//! the place of a configuration's trace sink, for tests that have nothing but a configuration, such as those with live peers.
+//!
+//! Ids that one connection's trace can decide are checked here; the others by the harness that sees both ends, the time, or the
+//! provider, under the same ids:
+//!
+//! | id | what holds | where |
+//! |---|---|---|
+//! | S1 | two ends that connect agree on everything negotiated | `model_tests::Ends` |
+//! | S2 | secrets reach nobody but the two ends | the provider `ideal_crypto` |
+//! | S3 | nobody gets further with a hello that no holder of the key has bound | `model_tests::Script` |
+//! | S4 | no application data before the peer's Finished was checked, and none but under the keys made for it | here |
+//! | S5 | what is delivered was sent by the peer's application | `model_tests::Ends` |
+//! | S6 | every record counts once | here, and `model_tests::Ends` |
+//! | S7 | record numbers rise and never repeat; no nonce is used twice | here, and `ideal_crypto` |
+//! | S8 | epochs only rise; nothing is read in an epoch that is over | here |
+//! | S9 | what is not authentic changes nothing | `model_tests::Script` |
+//! | S10 | nothing is kept for an address before it is proven, and no more is sent there than came | `model_tests::Ends`, `model_tests::crowd` |
+//! | S13 | after the end nothing goes on | here |
+//! | S14 | two ends that can speak DTLS 1.3 do, or fail | `model_tests::Ends` |
+//! | S17 | datagrams fit, and can be taken apart | `model_tests::Ends` |
+//! | S18 | a fatal alert goes out when the connection failed, and never else | here |
+//! | S20 | none of the bug patterns of others ([`Pattern`]) | here |
+//! | L3 | whoever waits has a timer, and none is left in the past | `model_tests::Ends` |
+//! | L4 | from every state the handshake can still complete | `model_tests::explore` |
+
+mod pattern;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dtls_core::{AlertDescription, Connection, ContentType, TraceEvent};
+
+pub use pattern::{Pattern, patterns};
+pub use watch::Watch;
+
+/// No anti-replay window is wider: a record further behind must not be taken in.
+const WIDEST_WINDOW: u64 = 1024;
+
+/// Which end a monitor watches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "there are two")]
+pub enum Role {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+/// Watches one connection.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    established: bool,
+    failed: bool,
+    /// The peer's alert that ended it.
+    ended: bool,
+    /// The own close_notify was sent.
+    closed: bool,
+    read_epoch: u16,
+    write_epoch: u16,
+    /// The newest number sent, by epoch.
+    sent: BTreeMap<u16, u64>,
+    /// Records taken in, as far back as a window reaches, by epoch.
+    received: BTreeMap<u16, BTreeSet<u64>>,
+    /// The message that was taken in last, until it is known not to have ended the connection.
+    pending: Option<TraceEvent>,
+    patterns: Vec<(Pattern, bool)>,
+}
+
+impl Monitor {
+    /// For a connection that has just begun.
+    pub fn new(role: Role) -> Self {
+        Self {
+            established: false,
+            failed: false,
+            ended: false,
+            closed: false,
+            read_epoch: 0,
+            write_epoch: 0,
+            sent: BTreeMap::new(),
+            received: BTreeMap::new(),
+            pending: None,
+            patterns: patterns()
+                .filter(|pattern| pattern.role.is_none_or(|r| r == role))
+                .map(|p| (p, false))
+                .collect(),
+        }
+    }
+
+    /// For a connection that has taken its first steps unwatched: a server, when it is handed out, has answered the hello, and
+    /// may have failed at that.
+    pub fn resumed(role: Role, connection: &Connection) -> Self {
+        let mut monitor = Self { failed: connection.is_closed(), ..Self::new(role) };
+        let (read_epoch, write_epoch) = (connection.read_epoch(), connection.write_epoch());
+        if read_epoch > 0 {
+            monitor.note(&TraceEvent::ReadEpoch { epoch: read_epoch });
+        }
+        if write_epoch > 0 {
+            monitor.note(&TraceEvent::WriteEpoch { epoch: write_epoch });
+        }
+        monitor
+    }
+
+    /// Takes note of what happened.
+    ///
+    /// # Panics
+    /// With the id of the property that does not hold.
+    #[track_caller]
+    pub fn note(&mut self, event: &TraceEvent) {
+        self.match_patterns(event);
+        match *event {
+            TraceEvent::RecordSent { content, number, .. } => {
+                self.on_sent(content, number.epoch(), number.seq())
+            }
+            TraceEvent::RecordReceived { number, .. } => self.on_received(number.epoch(), number.seq()),
+            TraceEvent::ReadEpoch { epoch } => {
+                require("S8", epoch > self.read_epoch, || {
+                    format!("epoch {epoch} is read after {}", self.read_epoch)
+                });
+                self.read_epoch = epoch;
+            }
+            TraceEvent::WriteEpoch { epoch } => {
+                require("S8", epoch > self.write_epoch, || {
+                    format!("epoch {epoch} is written after {}", self.write_epoch)
+                });
+                self.write_epoch = epoch;
+            }
+            TraceEvent::Delivered { number } => {
+                require("S4", self.established, || {
+                    format!("{number:?} was delivered before Finished was checked")
+                });
+                let first = if self.read_epoch == 1 { 1 } else { 3 };
+                require("S4", number.epoch() >= first, || {
+                    format!("{number:?} was delivered from the handshake's keys")
+                });
+                let goes_on = !(self.failed || self.ended || self.closed);
+                require("S13", goes_on, || format!("{number:?} was delivered after the end"));
+            }
+            TraceEvent::Established => self.established = true,
+            TraceEvent::MessageProcessed { typ, .. } | TraceEvent::MessageQueued { typ, .. } => {
+                let goes_on = !(self.failed || self.ended || self.closed);
+                require("S13", goes_on, || format!("{typ:?} after the end"));
+            }
+            TraceEvent::AlertReceived { description, .. } => {
+                self.ended |= description != AlertDescription::NoRenegotiation;
+            }
+            TraceEvent::AlertSent { description } => self.on_alert_sent(description),
+            TraceEvent::Failed { .. } => self.failed = true,
+            _ => {}
+        }
+    }
+
+    #[track_caller]
+    fn on_sent(&mut self, content: ContentType, epoch: u16, seq: u64) {
+        if let Some(last) = self.sent.insert(epoch, seq) {
+            require("S7", seq > last, || format!("record {epoch}/{seq} is sent after {epoch}/{last}"));
+        }
+        let may = !self.failed || content == ContentType::ALERT;
+        require("S13", may, || format!("{content:?} was sent after the connection failed"));
+        let may = !self.closed || content != ContentType::APPLICATION_DATA;
+        require("S13", may, || "application data was sent after close_notify".to_owned());
+    }
+
+    #[track_caller]
+    fn on_received(&mut self, epoch: u16, seq: u64) {
+        let newest = self.read_epoch;
+        // One epoch of keys stays readable behind the newest, for what is repeated.
+        let oldest = if newest == 0 { 0 } else { newest.saturating_sub(1).max(1) };
+        require("S8", (oldest..=newest).contains(&epoch), || {
+            format!("record {epoch}/{seq} was taken in while epoch {newest} is read")
+        });
+        // Unprotected numbers are anybody's: repeated messages are told by message_seq.
+        if epoch == 0 {
+            return;
+        }
+        let known = self.received.entry(epoch).or_default();
+        let edge = known.last().map_or(0, |last| (last + 1).saturating_sub(WIDEST_WINDOW));
+        require("S6", seq >= edge && known.insert(seq), || {
+            format!("record {epoch}/{seq} was taken in twice")
+        });
+        *known = known.split_off(&edge);
+    }
+
+    #[track_caller]
+    fn on_alert_sent(&mut self, description: AlertDescription) {
+        match description {
+            AlertDescription::CloseNotify => self.closed = true,
+            AlertDescription::NoRenegotiation => {}
+            _ => require("S18", self.failed, || {
+                format!("alert {description:?} was sent by a connection that goes on")
+            }),
+        }
+    }
+
+    /// A message that ends the connection was not accepted: it counts only once something else has happened.
+    #[track_caller]
+    fn match_patterns(&mut self, event: &TraceEvent) {
+        let refused = matches!(event, TraceEvent::Failed { .. });
+        if let Some(message) = self.pending.take().filter(|_| !refused) {
+            self.advance_patterns(&message);
+        }
+        match event {
+            TraceEvent::MessageProcessed { .. } => self.pending = Some(*event),
+            _ => self.advance_patterns(event),
+        }
+    }
+
+    #[track_caller]
+    fn advance_patterns(&mut self, event: &TraceEvent) {
+        for (pattern, armed) in &mut self.patterns {
+            require("S20", !pattern.step(armed, event), || format!("{}: {event:?}", pattern.name));
+        }
+    }
+}
+
+/// Panics with the id unless `holds`.
+///
+/// # Panics
+/// That is what it is for.
+#[track_caller]
+pub fn require(id: &str, holds: bool, what: impl FnOnce() -> String) {
+    assert!(holds, "{id}: {}", what());
+}
