@@ -6,6 +6,7 @@
 //! - [`Pair`]: both ends on the simulated link, in virtual time
 //! - [`Script`]: both ends driven by a schedule
 //! - `explore` (feature `model`): every run within a budget of faults
+//! - `learned` (feature `model`): an end learned, and held against the reference model
 //! - `learning` (feature `model`): one end against the scripted peer, as a system to be learned
 //! - `wrong_peer` (feature `model`): a peer that breaks the rules, and what the other end made of it
 //! - [`Recipe`]: configurations from few choices
@@ -22,6 +23,8 @@ pub mod crowd;
 mod ends;
 #[cfg(feature = "model")]
 pub mod explore;
+#[cfg(feature = "model")]
+pub mod learned;
 #[cfg(feature = "model")]
 pub mod learning;
 pub mod mailbox;
