@@ -96,29 +96,23 @@ impl Inbox {
         let end = start.saturating_add(fragment.body.len());
         let fits =
             |known: &Partial| known.typ == header.typ && known.length == length && known.epoch == epoch;
-        if epoch == 0
-            && let Some(entry) = self.slots.get_mut(slot)
-            && !entry.as_ref().is_none_or(fits)
-        {
-            *entry = None;
-        }
-        let new_bytes = match self.slots.get(slot).and_then(Option::as_ref) {
-            Some(known) => {
-                if !fits(known) {
-                    return Err(Discard::FragmentMismatch);
-                }
+        let (new_bytes, old_bytes) = match self.slots.get(slot).and_then(Option::as_ref) {
+            Some(known) if fits(known) => {
                 if known.holes.count_after(start, end) > self.limits.holes {
                     return Err(Discard::NoRoom);
                 }
-                known.holes.missing_in(start, end)
+                (known.holes.missing_in(start, end), 0)
             }
-            None => fragment.body.len(),
+            Some(known) if known.epoch == 0 && epoch == 0 => (fragment.body.len(), known.data.len()),
+            Some(_) => return Err(Discard::FragmentMismatch),
+            None => (fragment.body.len(), 0),
         };
-        self.make_room(slot, new_bytes, keep)?;
+        self.make_room(slot, new_bytes, old_bytes, keep)?;
         while self.slots.len() <= slot {
             self.slots.push_back(None);
         }
         let entry = self.slots.get_mut(slot).ok_or(Discard::NoRoom)?;
+        entry.take_if(|known| !fits(known));
         let known = entry.is_some();
         let partial = entry.get_or_insert_with(|| Partial {
             typ: header.typ,
@@ -175,17 +169,17 @@ impl Inbox {
         self.slots.iter().flatten().fold(0, |sum, p| sum.saturating_add(p.data.len()))
     }
 
-    /// Makes room for `bytes` in `slot` by giving up messages further ahead, which the peer will send again, unless they are
-    /// to be kept.
-    fn make_room(&mut self, slot: usize, bytes: usize, keep: bool) -> Result<(), Discard> {
-        let mut held = self.held();
+    /// Makes room for `new` bytes in `slot` in place of `old` ones, by giving up messages further ahead, which the peer will
+    /// send again, unless they are to be kept.
+    fn make_room(&mut self, slot: usize, new: usize, old: usize, keep: bool) -> Result<(), Discard> {
+        let mut held = self.held().saturating_sub(old).saturating_add(new);
         if keep {
-            let fits = slot == 0 || held.saturating_add(bytes) <= self.limits.bytes;
+            let fits = slot == 0 || new == 0 || held <= self.limits.bytes;
             return if fits { Ok(()) } else { Err(Discard::NoRoom) };
         }
         let mut last = self.slots.len();
         let mut victims = last;
-        while held.saturating_add(bytes) > self.limits.bytes {
+        while held > self.limits.bytes {
             last = last.checked_sub(1).filter(|i| *i > slot).ok_or(Discard::NoRoom)?;
             held = held
                 .saturating_sub(self.slots.get(last).and_then(Option::as_ref).map_or(0, |p| p.data.len()));
@@ -218,5 +212,7 @@ const fn to_usize(n: u32) -> usize {
     }
 }
 
+#[cfg(test)]
+mod exhaustive;
 #[cfg(test)]
 mod tests;

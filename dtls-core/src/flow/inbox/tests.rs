@@ -126,41 +126,6 @@ fn too_many_holes_are_refused() {
     assert_eq!(message(&inbox), Some(vec![9; 20]));
 }
 
-#[test]
-fn every_cut_and_order_of_a_short_message() {
-    // All ways to cut six bytes into fragments, with each fragment widened to overlap its neighbour, in all orders.
-    for cuts in 0u32..32 {
-        let mut edges: Vec<u32> = (1..6).filter(|i| cuts & (1 << (i - 1)) != 0).collect();
-        edges.insert(0, 0);
-        edges.push(6);
-        let pieces: Vec<(u32, u32)> = edges.windows(2).map(|w| (w[0].saturating_sub(1), w[1])).collect();
-        for order in permutations(pieces.len()) {
-            let mut inbox = Inbox::new(0, LIMITS);
-            for i in order {
-                let (from, to) = pieces[i];
-                let body: Vec<u8> = (from..to).map(|b| b as u8).collect();
-                inbox.insert(&fragment(0, 6, from, &body), 0, false).unwrap();
-            }
-            assert_eq!(message(&inbox), Some(vec![0, 1, 2, 3, 4, 5]));
-        }
-    }
-}
-
-fn permutations(n: usize) -> Vec<Vec<usize>> {
-    if n == 0 {
-        return vec![vec![]];
-    }
-    let mut all = vec![];
-    for shorter in permutations(n - 1) {
-        for at in 0..n {
-            let mut longer = shorter.clone();
-            longer.insert(at, n - 1);
-            all.push(longer);
-        }
-    }
-    all
-}
-
 proptest! {
     /// Against a byte array: whatever comes in any order, the bytes that are there are the right ones, the bounds hold, and a
     /// refusal changes nothing.
