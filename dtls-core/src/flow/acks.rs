@@ -116,3 +116,6 @@ pub(crate) fn parse(body: &[u8]) -> Option<impl Iterator<Item = (u64, u64)> + Cl
         (u64::from_be_bytes([e0, e1, e2, e3, e4, e5, e6, e7]), u64::from_be_bytes(seq))
     }))
 }
+
+#[cfg(test)]
+mod exhaustive;

@@ -94,6 +94,9 @@ impl Holes {
 }
 
 #[cfg(test)]
+mod exhaustive;
+
+#[cfg(test)]
 mod tests {
     use std::vec;
 
