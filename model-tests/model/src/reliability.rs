@@ -205,9 +205,9 @@ impl Reliability {
         if let Some(last) = self.waiting.last_mut() {
             *last = None;
         }
-        // A server's count; clients have no use for one.
+        // A server's count, as far as hellos can reach; clients have no use for one.
         if self.seq.1 > 0 {
-            self.seq.1 += 1;
+            self.seq.1 = (self.seq.1 + 1).min(9);
         }
     }
 

@@ -1,0 +1,116 @@
+//! The properties hold on every trace of the model, and each guard that is left out breaks one of them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use reference_model::properties::{Observer, Property};
+use reference_model::{Guard, Input, Machine, Mode};
+
+/// Walks over all pairs of a state and what an observer can have seen, breadth first. The first word to each property that is
+/// violated; no further than to the one that is looked for, if there is one.
+fn violations(initial: &Machine, wanted: Option<Property>) -> BTreeMap<Property, Vec<Input>> {
+    let inputs = initial.mode().alphabet();
+    let start = (initial.clone(), Observer::new(initial.mode()));
+    let mut seen = HashSet::from([start.clone()]);
+    // Each with the number of the one before and the input between them.
+    let mut queue = vec![(start, 0, Input::Timer)];
+    let mut found = BTreeMap::new();
+    let mut at = 0;
+    while let Some(((machine, observer), _, _)) = queue.get(at).cloned() {
+        for input in &inputs {
+            let (mut machine, mut observer) = (machine.clone(), observer);
+            let outputs = machine.step(*input);
+            if let Err(property) = observer.watch(*input, &outputs) {
+                found.entry(property).or_insert_with(|| word(&queue, at, *input));
+                if wanted == Some(property) {
+                    return found;
+                }
+            } else if seen.insert((machine.clone(), observer)) {
+                queue.push(((machine, observer), at, *input));
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+fn word<T>(queue: &[(T, usize, Input)], mut at: usize, last: Input) -> Vec<Input> {
+    let mut word = vec![last];
+    while at > 0 {
+        let (_, before, input) = &queue[at];
+        word.push(*input);
+        at = *before;
+    }
+    word.reverse();
+    word
+}
+
+fn text(word: &[Input]) -> String {
+    word.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn all_properties_hold_on_all_traces() {
+    for mode in Mode::all() {
+        let found = violations(&Machine::new(mode), None);
+        let words: Vec<_> =
+            found.iter().map(|(property, word)| format!("{property}: {}", text(word))).collect();
+        assert!(words.is_empty(), "{mode}: {words:#?}");
+    }
+}
+
+/// Each guard and the property that its absence violates.
+const EXPECTED: [(Guard, Property); 34] = [
+    (Guard::FinishedVerified, Property::Authentication),
+    (Guard::FinishedAfterCcs, Property::MessageOrder),
+    (Guard::CcsInPlace, Property::MessageOrder),
+    (Guard::SealChecked, Property::DataAuthentic),
+    (Guard::ReplayDropped, Property::AtMostOnce),
+    (Guard::PlaintextAfterKeys, Property::NoiseIsSilent),
+    (Guard::DataUnderKeys, Property::DataAfterFinished),
+    (Guard::DataWhenConnected, Property::DataAfterFinished),
+    (Guard::SeqChecked, Property::AtMostOnce),
+    (Guard::CookieAsked, Property::CookieFirst),
+    (Guard::CookieChecked, Property::CookieFirst),
+    (Guard::ShareAfterRetry, Property::OnlyOffered),
+    (Guard::RetryOnce, Property::MessageOrder),
+    (Guard::RetryChanges, Property::MessageOrder),
+    (Guard::SuiteOffered, Property::OnlyOffered),
+    (Guard::PskOffered, Property::OnlyOffered),
+    (Guard::SessionIdEmpty, Property::OnlyOffered),
+    (Guard::EmsRequired, Property::OnlyOffered),
+    (Guard::SentinelChecked, Property::NoDowngrade),
+    (Guard::NewestVersion, Property::NoDowngrade),
+    (Guard::BinderChecked, Property::Authentication),
+    (Guard::KeyExchangeRequired, Property::MessageOrder),
+    (Guard::EncryptedExtensionsRequired, Property::MessageOrder),
+    (Guard::UnexpectedRefused, Property::MessageOrder),
+    (Guard::RenegotiationRefused, Property::OnlyOffered),
+    (Guard::AckInKnownVersion, Property::TimerRuns),
+    (Guard::AckEpochBound, Property::AlertDue),
+    (Guard::AckedOmitted, Property::AckedStaysAcked),
+    (Guard::SilentWhenClosed, Property::SilentAfterEnd),
+    (Guard::FlightTimer, Property::TimerRuns),
+    (Guard::LastFlightKept, Property::LastFlightAnswered),
+    (Guard::LastFlightAcked, Property::LastFlightAnswered),
+    (Guard::LastAckRepeated, Property::LastFlightAnswered),
+    (Guard::OrderKept, Property::ReorderingHarmless),
+];
+
+#[test]
+fn each_guard_left_out_violates_its_property() {
+    assert_eq!(EXPECTED.map(|(guard, _)| guard), Guard::ALL);
+    let mut table = Vec::new();
+    let mut unnoticed = Vec::new();
+    for (guard, property) in EXPECTED {
+        let noticed = Mode::all().into_iter().find_map(|mode| {
+            let found = violations(&Machine::new(mode).without(guard), Some(property));
+            found.get(&property).map(|word| format!("{guard:?} -> {property}: {mode}: {}", text(word)))
+        });
+        match noticed {
+            Some(line) => table.push(line),
+            None => unnoticed.push(guard),
+        }
+    }
+    println!("{}", table.join("\n"));
+    assert!(unnoticed.is_empty(), "{unnoticed:?}");
+}
