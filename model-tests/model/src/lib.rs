@@ -15,6 +15,7 @@ pub mod properties;
 pub mod record;
 pub mod reliability;
 pub mod server;
+pub mod tables;
 
 pub use alphabet::{Input, Output};
 pub use choices::Choices;
