@@ -8,8 +8,11 @@ use ideal_crypto::{PROVIDER, World};
 use model_tests::{KEY, Pair, Prng, Recipe, Script, Side, schedule::Step};
 use simulated_network::Faults;
 
-const SUITES: [CipherSuite; 2] =
-    [CipherSuite::TLS_PSK_WITH_AES_128_CCM_8, CipherSuite::TLS_PSK_WITH_CHACHA20_POLY1305_SHA256];
+const SUITES: [CipherSuite; 3] = [
+    CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
+    CipherSuite::TLS_PSK_WITH_CHACHA20_POLY1305_SHA256,
+    CipherSuite::TLS_AES_128_GCM_SHA256,
+];
 
 fn connected(suite: CipherSuite) -> ([Connection; 2], dtls_core::Instant) {
     let mut pair =

@@ -292,6 +292,41 @@ fn messages_after_the_handshake_have_their_epoch_and_their_kinds() {
     }
 }
 
+/// Versions that nobody knows are passed over, whatever they look like.
+///
+/// 9147-5.3-ver-2
+#[test]
+fn unknown_versions_are_no_reason_to_refuse() {
+    for versions in [&[4, 0x1a, 0x1a, 0xfe, 0xfc][..], &[8, 0, 0, 0xff, 0xff, 0xfe, 0xfc, 0xfe, 0xfb]] {
+        let answered =
+            bound(&recipe().setup(), |h| set(&mut h.extensions, SUPPORTED_VERSIONS, versions)).deliver();
+        answered.assert_unharmed();
+        let hello = ServerHello::parse(answered.next_body()).unwrap();
+        assert_eq!(get(&hello.extensions, SUPPORTED_VERSIONS), Some(&[0xfe, 0xfc][..]));
+    }
+}
+
+/// A client that begins with one of the last numbers leaves the server none for its flight.
+///
+/// 9147-5.2-seq-2
+#[test]
+fn message_seqs_do_not_wrap() {
+    let mut recipe = recipe();
+    recipe.listener.cookies = false;
+    for (first, has_enough) in [(65_532_u16, true), (65_533, false), (65_534, false), (65_535, false)] {
+        let peer = WrongPeer::new(&recipe.setup(), Side::Server);
+        let mut datagram = peer.script.mailbox.live()[0].bytes.clone();
+        // Behind the header of the record, type and length.
+        datagram[17..19].copy_from_slice(&first.to_be_bytes());
+        let answered = peer.bytes(&datagram);
+        if has_enough {
+            answered.assert_unharmed();
+        } else {
+            answered.assert_refused(Error::SequenceExhausted, Alert::InternalError);
+        }
+    }
+}
+
 /// A client that speaks 1.3 alone and offers it to a server of 1.2 alone, and the other way round.
 #[test]
 fn without_a_common_version_the_listener_says_so() {

@@ -2,7 +2,7 @@
 
 use dtls_core::{
     AlertDescription as Alert, CipherSuite, CloseReason, ContentType, Discard, Error, HandshakeType,
-    PeerMisbehaved as Rule, PskMode, StateKind,
+    PeerMisbehaved as Rule, PskMode, StateKind, TraceEvent,
 };
 use model_tests::{
     Recipe, Setup, Side,
@@ -218,6 +218,56 @@ fn data_comes_under_the_keys_of_data() {
     for (victim, epoch) in victims() {
         let expected = if epoch == 2 { Discard::EarlyData } else { Discard::UnexpectedContent };
         victim.record(2, DATA, b"reading").assert_ignored(expected);
+    }
+}
+
+/// 9147-5.8.1-app-1
+#[test]
+fn data_before_finished_is_dropped() {
+    for (victim, epoch) in victims() {
+        if epoch == 2 {
+            // The peer has the keys of data already; the victim does not read them before it has checked Finished.
+            let ignored = victim.record(3, DATA, b"early");
+            assert!(ignored.end().unwrap().delivered().is_empty());
+            ignored.assert_ignored(Discard::UnknownEpoch);
+        }
+    }
+}
+
+/// Plaintext longer than any record may carry, under no keys at all. What is longer under keys is told by its header.
+///
+/// 6347-4.1-length-1
+#[test]
+fn a_record_that_is_too_long_is_noise() {
+    let old = Recipe::new(ideal_crypto::PROVIDER).setup();
+    for setup in [old, setup()] {
+        for (content, length) in
+            [(ContentType::HANDSHAKE, 16_385), (DATA, 18_432), (ContentType::ALERT, 18_433)]
+        {
+            let peer = WrongPeer::new(&setup, Side::Client).plain_record(0, content, &vec![7; length]);
+            peer.assert_ignored(Discard::TooLong);
+        }
+    }
+}
+
+/// What comes after close_notify was not sent by a peer that keeps to its word.
+///
+/// 9147-5.10-close-1
+#[test]
+fn data_after_a_close_is_not_delivered() {
+    let old = Recipe::new(ideal_crypto::PROVIDER).setup();
+    for (setup, epoch) in [(old, 1), (setup(), 3)] {
+        for side in Side::BOTH {
+            let peer = WrongPeer::new(&setup, side).reach(StateKind::Established);
+            let before = peer.record(epoch, DATA, b"before");
+            let closed = before.record(epoch, ContentType::ALERT, &[1, 0]);
+            assert_eq!(closed.end().unwrap().closed(), Some(CloseReason::CloseNotify));
+            let after = closed.record(epoch, DATA, b"after");
+            assert_eq!(after.end().unwrap().delivered(), [b"before"]);
+            let discarded =
+                |event: &TraceEvent| matches!(event, TraceEvent::Discarded { reason: Discard::Closed, .. });
+            assert!(after.log().iter().any(discarded), "{:?}", after.log());
+        }
     }
 }
 

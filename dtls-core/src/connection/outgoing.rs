@@ -86,7 +86,7 @@ impl Connection {
         if let (true, Some(acks)) = (timers.take_due(Timer::Ack, now), &mut self.acks) {
             acks.request();
         }
-        if !timers.take_due(Timer::Retransmit, now) {
+        if !timers.take_due(Timer::Retransmit, now) || outbox.goes_on() {
             return Ok(());
         }
         if !backoff.expired() {

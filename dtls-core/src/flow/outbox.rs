@@ -192,6 +192,16 @@ impl Outbox {
         self.delivery == Delivery::UntilAcked && self.packing.burst > 0 && self.round >= self.packing.burst
     }
 
+    /// Goes on with what a burst has left over, if it has: nobody has acknowledged anything of it, as a listener cannot that
+    /// keeps nothing of a hello it has not got in full.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        let goes_on = self.is_paused() && self.has_pending();
+        if goes_on {
+            self.round = 0;
+        }
+        goes_on
+    }
+
     /// Whether nothing of the flight was written in this round.
     pub(crate) const fn is_at_start(&self) -> bool {
         self.round == 0
