@@ -95,6 +95,12 @@ impl Machine {
         self.flow.timer.is_some() || self.flow.ack_due
     }
 
+    /// Whether the peer has all that this end sent, as far as it can tell.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.flow.flight.is_none() || self.flow.timer.is_none()
+    }
+
     /// The outputs of one input.
     pub fn step(&mut self, input: Input) -> Vec<Output> {
         self.advance(input).outputs

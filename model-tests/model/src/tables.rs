@@ -1,7 +1,7 @@
 //! A machine as text for people, and as a graph for Graphviz.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::alphabet::{Event, Input, Output};
 use crate::explore::ExplicitMealy;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use reference_model::alphabet::*;
 use reference_model::explore::explore_machine;
-use reference_model::{Input, Machine, Mode};
+use reference_model::handshake::Control;
+use reference_model::mode::Role;
+use reference_model::{ExplicitMealy, Input, Machine, Mode, explore};
 
 #[test]
 fn every_cited_requirement_exists() {
@@ -72,4 +75,113 @@ fn counts() {
             small.transitions()
         );
     }
+}
+
+/// Walks backwards from the states a condition holds in.
+fn can_reach(
+    machine: &ExplicitMealy,
+    uses: impl Fn(&Input) -> bool,
+    goal: impl Fn(&str) -> bool,
+) -> Vec<bool> {
+    let mut reaches: Vec<bool> = machine.names.iter().map(|name| goal(name)).collect();
+    loop {
+        let before = reaches.clone();
+        for (state, row) in machine.next.iter().enumerate() {
+            let mut used = machine.inputs.iter().zip(row).filter(|(input, _)| uses(input));
+            reaches[state] |= used.any(|(_, next)| before[*next]);
+        }
+        if reaches == before {
+            return reaches;
+        }
+    }
+}
+
+/// Nothing that ends a connection on purpose.
+fn ends(input: &Input) -> bool {
+    let alert = matches!(input, Input::Rx(Record { content: Content::Alert(..), .. }));
+    alert || *input == Input::App(App::Close)
+}
+
+#[test]
+fn no_state_waits_for_ever() {
+    for mode in Mode::all() {
+        let machine = explore_machine(&Machine::new(mode));
+        let done = |name: &str| name.starts_with("Connected") || name == "Closed";
+        let reaches = can_reach(&machine, |input| !ends(input), done);
+        let stuck: Vec<_> = machine.names.iter().zip(&reaches).filter(|(_, reaches)| !**reaches).collect();
+        assert!(stuck.is_empty(), "{mode}: {stuck:?}");
+        assert!(machine.names.iter().any(|name| name.starts_with("Connected")), "{mode}");
+    }
+}
+
+/// Who waits for the peer has a timer, or knows that the peer has one because everything it sent has arrived.
+#[test]
+fn who_waits_has_a_timer() {
+    for mode in Mode::all() {
+        for_each_state(&Machine::new(mode), |machine| {
+            let excused = match machine.control() {
+                Control::Listening | Control::Closed | Control::Connected(_) | Control::Psk { .. } => true,
+                // 1.3: the server's flight is on its way, or the peer acknowledged ours.
+                state => state.version() == Some(Version::V13) && machine.is_answered(),
+            };
+            assert!(excused || machine.has_timer(), "{mode}: {machine:?}");
+        });
+    }
+}
+
+/// Symbols that are there to do nothing.
+fn may_be_idle(mode: Mode, record: Record) -> bool {
+    let only_13 = !mode.has_12();
+    match record.content {
+        Content::Unknown => true,
+        Content::Data => record.epoch == 0 || record.seal == Seal::Broken,
+        Content::Alert(_, description) if description == Description::USER_CANCELED => true,
+        Content::ChangeCipherSpec => only_13 || record.epoch == 1,
+        Content::Ack(acked) if matches!(acked, Acked::Unknown | Acked::Empty) => true,
+        // A server of 1.3 hears plaintext as a listener only, and then nothing but hellos.
+        Content::Handshake(Handshake { message: Message::ClientHello(_), .. }) => false,
+        _ => only_13 && mode.role == Role::Server && record.epoch == 0,
+    }
+}
+
+#[test]
+fn every_symbol_matters() {
+    for mode in Mode::all() {
+        let machine = explore(mode);
+        for (column, input) in machine.inputs.iter().enumerate() {
+            let matters = (0..machine.states()).any(|state| {
+                let moves =
+                    machine.next[state][column] != state && !machine.names[state].contains("Listening");
+                moves || !machine.outputs[state][column].is_empty()
+            });
+            let excused = matches!(input, Input::Rx(record) if may_be_idle(mode, *record));
+            assert!(matters || excused, "{mode}: {input}");
+        }
+    }
+}
+
+/// All states of handshake control occur.
+#[test]
+fn every_control_state_is_reached() {
+    let mut names = BTreeSet::new();
+    for mode in Mode::all() {
+        names.extend(explore_machine(&Machine::new(mode)).names);
+    }
+    let words: BTreeSet<_> = names.iter().filter_map(|name| name.split([' ', '(']).next()).collect();
+    assert_eq!(
+        words.into_iter().collect::<Vec<_>>(),
+        [
+            "ChangeCipherSpec",
+            "ClientKeyExchange",
+            "Closed",
+            "Connected",
+            "EncryptedExtensions",
+            "Finished",
+            "Listening",
+            "Psk",
+            "ServerHello",
+            "ServerHelloDone",
+            "ServerKeyExchange"
+        ]
+    );
 }
