@@ -188,6 +188,7 @@ fn what_is_no_hello_is_dropped_for_its_reason() {
             (vec![], Discard::Malformed),
             (hello[..hello.len() - 1].to_vec(), Discard::Malformed),
             ([&[21][..], &hello[1..]].concat(), Discard::NotClientHello),
+            ([&[20][..], &hello[1..4], &[0; 8], &[1, 1]].concat(), Discard::NotClientHello),
             ([&hello[..13], &[2], &hello[14..]].concat(), Discard::NotClientHello),
             ([&hello[..4], &[1], &hello[5..]].concat(), Discard::NotClientHello),
             (
@@ -205,7 +206,7 @@ fn what_is_no_hello_is_dropped_for_its_reason() {
             );
         }
         assert!(matches!(ask(listener, START, ADDRESS, hello, 47), Said::Reply(_)));
-        assert_eq!(listener.stats().discarded_total(), 6 + 47);
+        assert_eq!(listener.stats().discarded_total(), 7 + 47);
     });
 }
 

@@ -118,3 +118,46 @@ fn every_requirement_has_its_tests_or_a_reason() {
         assert_eq!(written, counted, "the figures in the README");
     }
 }
+
+/// Of the misbehaviours of other implementations, by where they stand: how many there are.
+const MISBEHAVIOURS: [(&str, usize); 4] = [("server", 21), ("client", 19), ("1.3", 23), ("known", 31)];
+
+#[test]
+fn every_misbehaviour_has_its_test_and_its_guard_or_a_reason() {
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements/misbehaviours.tsv");
+    let table = rows(&table, ["where", "name", "status", "tests", "guards", "note"]);
+    let mut sources = Sources::default();
+    let mut names = BTreeSet::new();
+    for [place, name, status, tests, guards, note] in &table {
+        assert!(names.insert((place, name)), "{place}, {name} stands twice");
+        assert!(["tested", "not built yet", "cannot apply"].contains(&&**status), "{name}: {status}");
+        if status == "tested" {
+            assert!(
+                !tests.is_empty() && !guards.is_empty(),
+                "{name} has no test, or nothing guards against it"
+            );
+        } else {
+            assert!(!note.is_empty(), "{name} has no reason");
+        }
+        for test in tests.split_whitespace() {
+            assert!(sources.is_test(test), "{name}: {test} is no test");
+        }
+        for guard in guards.split_whitespace() {
+            assert!(guard.starts_with("dtls-core/src/") && !sources.is_test(guard), "{name}: {guard}");
+        }
+    }
+    for (place, count) in MISBEHAVIOURS {
+        let of = |status: Option<&str>| {
+            let here = table.iter().filter(|row| row[0] == place);
+            here.filter(|row| status.is_none_or(|status| row[2] == status)).count()
+        };
+        assert_eq!(of(None), count, "{place}");
+        println!(
+            "{place}: {} tested, {} not built yet, {} cannot apply",
+            of(Some("tested")),
+            of(Some("not built yet")),
+            of(Some("cannot apply"))
+        );
+    }
+    assert_eq!(table.len(), MISBEHAVIOURS.iter().map(|(_, count)| count).sum::<usize>());
+}

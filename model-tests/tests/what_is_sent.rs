@@ -2,7 +2,7 @@
 //! that DTLS fixes, and that no byte of a handshake message ever changes.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dtls_core::{
     CipherSuite, ContentType, HandshakeType as Type, NamedGroup, ProtocolVersion, PskMode, TraceEvent,
@@ -255,8 +255,8 @@ fn the_fixed_fields_of_the_first_hello() {
         let setup = Recipe { versions: [versions.clone(), versions], ..recipe.clone() }.setup();
         let hello = ClientHello::parse(WrongPeer::new(&setup, Side::Client).next_body()).unwrap();
         assert_eq!(hello.legacy_version, DTLS12);
-        assert_eq!(hello.legacy_session_id, []);
-        assert_eq!(hello.legacy_cookie, []);
+        assert!(hello.legacy_session_id.is_empty());
+        assert!(hello.legacy_cookie.is_empty());
         assert_eq!(hello.legacy_compression_methods, [0]);
         assert_eq!(get(&hello.extensions, SUPPORTED_VERSIONS), extension);
         assert_eq!(get(&hello.extensions, COOKIE), None);
@@ -283,9 +283,31 @@ fn the_fixed_fields_of_the_servers_hellos() {
             let hello = ServerHello::parse(answer.next_body()).unwrap();
             assert_eq!(hello.random.starts_with(&RETRY_RANDOM), cookies);
             assert_eq!(hello.legacy_version, DTLS12);
-            assert_eq!(hello.legacy_session_id_echo, []);
+            assert!(hello.legacy_session_id_echo.is_empty());
             assert_eq!(hello.legacy_compression_method, 0);
             assert_eq!(get(&hello.extensions, SUPPORTED_VERSIONS), Some(&[0xfe, 0xfc][..]));
         }
+    }
+}
+
+/// Others for every connection and end, and none of them nothing. A source that gives none is an error (`properties.rs`).
+#[test]
+fn random_values_are_random() {
+    for (setup, version) in setups() {
+        let mut seen = BTreeSet::new();
+        for seed in 0..20 {
+            let mut pair = Pair::new(&Setup { seed, room: [2048; 2], ..setup.clone() }, Faults::default());
+            pair.connect();
+            for (side, typ) in [(Side::Client, Type::CLIENT_HELLO), (Side::Server, Type::SERVER_HELLO)] {
+                let hellos = fragments(&pair, side).into_iter().filter(|(found, ..)| *found == typ.0);
+                let mut randoms: Vec<Vec<u8>> = hellos.map(|(.., body)| body[2..34].to_vec()).collect();
+                randoms.retain(|random| !random.starts_with(&RETRY_RANDOM));
+                randoms.dedup();
+                assert_eq!(randoms.len(), 1, "that of the hello comes again with the cookie: {version:?}");
+                assert!(randoms[0].iter().filter(|byte| **byte == 0).count() < 8, "{randoms:x?}");
+                seen.extend(randoms);
+            }
+        }
+        assert_eq!(seen.len(), 40, "{version:?}");
     }
 }

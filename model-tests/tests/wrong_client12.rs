@@ -206,3 +206,15 @@ fn renegotiation_is_refused_with_a_warning() {
         late.assert_ignored(Discard::UnexpectedContent);
     }
 }
+
+/// The content type is one of DTLS 1.3.
+#[test]
+fn an_acknowledgement_is_nothing_in_dtls12() {
+    let named = [&[0, 16][..], &[0; 16]].concat();
+    for body in [&named[..], &[0, 0], &[7]] {
+        greeted(PSK).record(0, ContentType::ACK, body).assert_ignored(Discard::UnexpectedContent);
+        finishing(0).record(0, ContentType::ACK, body).assert_ignored(Discard::UnexpectedContent);
+        finishing(1).record(0, ContentType::ACK, body).assert_ignored(Discard::PlaintextAfterKeys);
+        finishing(1).record(1, ContentType::ACK, body).assert_ignored(Discard::UnexpectedContent);
+    }
+}

@@ -352,7 +352,8 @@ fn messages_after_the_handshake_have_their_epoch_and_their_kinds() {
     for typ in [Type::FINISHED, Type::NEW_SESSION_TICKET, Type::KEY_UPDATE, Type::ENCRYPTED_EXTENSIONS] {
         established().message(2, typ, &[0]).assert_refused(Rule::UnexpectedMessage, Alert::UnexpectedMessage);
     }
-    for typ in [Type::FINISHED, Type::HELLO_REQUEST, Type::CLIENT_HELLO, Type::CERTIFICATE_REQUEST] {
+    for typ in [Type::FINISHED, Type::HELLO_REQUEST, Type::CLIENT_HELLO, Type::CERTIFICATE_REQUEST, Type(99)]
+    {
         established().message(3, typ, &[0]).assert_refused(Rule::UnexpectedMessage, Alert::UnexpectedMessage);
     }
 }
