@@ -140,6 +140,15 @@ impl Alert {
         Self { level, description }
     }
 
+    /// Whether it ends the connection. Where levels do not count, everything does but user_canceled, which announces an end
+    /// (RFC 8446 §6).
+    pub(crate) fn is_fatal(self, levels_count: bool) -> bool {
+        let Self { level, description } = self;
+        let warns =
+            description == AlertDescription::UserCanceled || (levels_count && level == AlertLevel::Warning);
+        description == AlertDescription::CloseNotify || !warns
+    }
+
     pub(crate) const fn encode(self) -> [u8; 2] {
         let level = match self.level {
             AlertLevel::Warning => 1,

@@ -42,7 +42,7 @@ use crate::{
     wire::{
         enums::{ContentType, HandshakeType, ProtocolVersion},
         handshake::Message,
-        record::MAX_PLAINTEXT,
+        record::{FIRST_VERSION, MAX_PLAINTEXT, RECORD_VERSION},
     },
 };
 
@@ -131,13 +131,8 @@ impl Connection {
     /// # Errors
     /// [`Error::Rng`] if the random source failed.
     pub fn client(config: Arc<ClientConfig>, now: Instant, rng: &mut dyn Rng) -> Result<Self, Error> {
-        // Before the version is known records say 1.0, as every peer accepts (RFC 5246 §E.1).
-        let start = Start {
-            version: ProtocolVersion::DTLS1_0,
-            record_seq: 0,
-            expect_message_seq: 0,
-            send_message_seq: 0,
-        };
+        let start =
+            Start { version: FIRST_VERSION, record_seq: 0, expect_message_seq: 0, send_message_seq: 0 };
         let mut connection = Self::new(Side::Client(Arc::clone(&config)), State::Closed, &start, now);
         connection.step(|_, cx| ExpectServerHello::start(config, cx), rng)?;
         Ok(connection)
@@ -148,7 +143,7 @@ impl Connection {
     pub fn server(config: Arc<ServerConfig>, accepted: &Accepted, now: Instant, rng: &mut dyn Rng) -> Self {
         let seq = accepted.message_seq;
         let start = Start {
-            version: ProtocolVersion::DTLS1_2,
+            version: RECORD_VERSION,
             // The first ServerHello carries the record number of the hello it answers (RFC 6347 §4.2.1).
             record_seq: accepted.record_seq,
             expect_message_seq: seq.saturating_add(1),
@@ -459,7 +454,7 @@ impl Connection {
     /// Makes room for messages after the handshake.
     fn reopen_handshake(&mut self, now: Instant) {
         let State::Established(established) = &self.state else { return };
-        if self.handshake.is_none() && established.is13() {
+        if self.handshake.is_none() && established.takes_messages() {
             self.handshake =
                 Some(Box::new(Handshake::new(&self.side.settings().limits, established.message_seqs, now)));
         }

@@ -9,7 +9,10 @@ use std::{
     path::Path,
 };
 
-use dtls_core::{CipherSuite, ContentType, HandshakeType, PskMode, StateKind, TraceEvent, crypto::Provider};
+use dtls_core::{
+    CipherSuite, ContentType, HandshakeType, ProtocolVersion, PskMode, StateKind, TraceEvent,
+    crypto::Provider,
+};
 use model_tests::{
     Ends, KEY, Recipe, Script, Setup, Side,
     schedule::{Forgery, Step},
@@ -52,7 +55,11 @@ fn rows(kind: StateKind) -> Vec<Row> {
             client13("1.3, HelloRetryRequest was answered", PskMode::PskDhe, |script| {
                 seq(script, Client) == Some(1)
             }),
-            both_versions(),
+            both_versions("both versions were offered", |_| true),
+            both_versions("both versions were offered, and the cookie of 1.2 was asked for", |script| {
+                seq(script, Client) == Some(1)
+            }),
+            both_versions13("both versions were offered, and HelloRetryRequest was answered"),
         ],
         StateKind::ExpectEncryptedExtensions13 => vec![client13("nothing yet", PskMode::PskDhe, |script| {
             is(script, Client, StateKind::ExpectEncryptedExtensions13)
@@ -93,6 +100,18 @@ fn rows(kind: StateKind) -> Vec<Row> {
             }),
             server("after ChangeCipherSpec", PSK, |script| read_epoch(script, Server) == Some(1)),
         ],
+        StateKind::Established | StateKind::Closed | StateKind::Failed => rows_after(kind),
+    }
+}
+
+/// Of states after the handshake.
+fn rows_after(kind: StateKind) -> Vec<Row> {
+    use Side::{Client, Server};
+    let client = |about, suite, until: fn(&Script) -> bool| row(about, Client, suite, until);
+    let server = |about, suite, until: fn(&Script) -> bool| row(about, Server, suite, until);
+    let client13 = |about, mode, until: fn(&Script) -> bool| row13(about, Client, mode, until);
+    let server13 = |about, mode, until: fn(&Script) -> bool| row13(about, Server, mode, until);
+    match kind {
         StateKind::Established => vec![
             client("client", PSK, |script| script.ends.connected()),
             server("server that keeps its last flight", PSK, |script| script.ends.connected()),
@@ -106,8 +125,20 @@ fn rows(kind: StateKind) -> Vec<Row> {
             }),
             server_after_last_flight(PSK13),
         ],
-        StateKind::Closed => vec![closed()],
-        StateKind::Failed => vec![failed()],
+        StateKind::Closed => vec![
+            closed(server("closed here", PSK, |script| script.ends.connected())),
+            closed(server13("1.3, closed here", PskMode::PskDhe, |script| script.ends.connected())),
+            closed(client13("1.3, closed here, Finished is not acknowledged", PskMode::PskDhe, |script| {
+                is(script, Client, StateKind::Established)
+            })),
+        ],
+        StateKind::Failed => vec![
+            failed(server("by an unexpected message", PSK, |script| read_epoch(script, Server) == Some(1))),
+            failed(server13("1.3, by an unexpected message", PskMode::PskDhe, |script| {
+                is(script, Client, StateKind::Established) && read_epoch(script, Server) == Some(2)
+            })),
+        ],
+        _ => Vec::new(),
     }
 }
 
@@ -125,10 +156,20 @@ fn row13(about: &'static str, side: Side, mode: PskMode, until: fn(&Script) -> b
     Row { about, side, script }
 }
 
-fn both_versions() -> Row {
-    let suites = vec![CipherSuite::TLS_AES_128_CCM_SHA256, PSK];
-    let script = Script::new(&Recipe { suites, ..Recipe::new(PROVIDER) }.setup());
-    Row { about: "both versions were offered", side: Side::Client, script }
+/// A client of both versions and a server of 1.2.
+fn both_versions(about: &'static str, until: fn(&Script) -> bool) -> Row {
+    let recipe = Recipe { suites: vec![PSK13, PSK], ..Recipe::new(PROVIDER) };
+    let versions = [recipe.versions[0].clone(), vec![ProtocolVersion::DTLS1_2]];
+    let mut script = Script::new(&Recipe { versions, ..recipe }.setup());
+    deliver_until(&mut script, until);
+    Row { about, side: Side::Client, script }
+}
+
+/// Clients and server of both versions.
+fn both_versions13(about: &'static str) -> Row {
+    let mut script = Script::new(&Recipe { suites: vec![PSK13, PSK], ..Recipe::new(PROVIDER) }.setup());
+    deliver_until(&mut script, |script| seq(script, Side::Client) == Some(1));
+    Row { about, side: Side::Client, script }
 }
 
 fn await_psk(is13: bool) -> Row {
@@ -158,20 +199,17 @@ fn server_after_last_flight(suite: CipherSuite) -> Row {
     row
 }
 
-fn closed() -> Row {
-    let mut row = row("closed here", Side::Server, PSK, |script| script.ends.connected());
-    row.script.apply(&Step::Close(Side::Server));
+fn closed(mut row: Row) -> Row {
+    row.script.apply(&Step::Close(row.side));
     row
 }
 
-fn failed() -> Row {
-    let mut row = row("by an unexpected message", Side::Server, PSK, |script| {
-        is(script, Side::Server, StateKind::ServerExpectFinished12)
-            && read_epoch(script, Side::Server) == Some(1)
-    });
+/// The server has got a ServerHello.
+fn failed(mut row: Row) -> Row {
     let seq = seq(&row.script, Side::Server).unwrap() as u8;
     let wrong = [2, 0, 0, 0, 0, seq, 0, 0, 0, 0, 0, 0];
-    let record = row.script.ends.forge(Side::Client, 1, ContentType::HANDSHAKE, &wrong).unwrap();
+    let epoch = read_epoch(&row.script, Side::Server).unwrap();
+    let record = row.script.ends.forge(Side::Client, epoch, ContentType::HANDSHAKE, &wrong).unwrap();
     assert!(row.script.ends.deliver(Side::Server, &record).is_err());
     row
 }

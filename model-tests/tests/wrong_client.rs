@@ -40,8 +40,17 @@ fn second_of(setup: &Setup) -> WrongPeer {
 
 /// The hello with the cookie, changed, and its binder made anew by somebody who knows the key.
 fn bound(setup: &Setup, change: impl FnOnce(&mut ClientHello)) -> WrongPeer {
+    bound_to(setup, |_| {}, change)
+}
+
+/// As [`bound`], after another first hello.
+fn bound_to(
+    setup: &Setup,
+    change_first: impl FnOnce(&mut ClientHello),
+    change: impl FnOnce(&mut ClientHello),
+) -> WrongPeer {
     let message = |typ, body: &[u8]| Message { typ, seq: 0, body: body.to_vec() };
-    let start = WrongPeer::new(setup, Side::Server);
+    let start = WrongPeer::new(setup, Side::Server).client_hello(change_first);
     let hello = message(Type::CLIENT_HELLO, start.next_body());
     let asked = start.deliver();
     let request = message(Type::SERVER_HELLO, asked.next_body());
@@ -69,13 +78,11 @@ const fn broken(rule: Rule) -> Error {
 fn what_is_wrong_in_the_hello_with_the_cookie() {
     let cases: Cases<'_> = &[
         // Any change at all shows in the binder, which covers the hello, and so does a wrong binder itself.
-        (|h| h.random[0] ^= 1, broken(Rule::BadBinder), Alert::DecryptError),
         (
             |h| *h.extensions.last_mut().unwrap().1.last_mut().unwrap() ^= 1,
             broken(Rule::BadBinder),
             Alert::DecryptError,
         ),
-        (|h| h.legacy_session_id = vec![7; 32], broken(Rule::BadBinder), Alert::DecryptError),
         (|h| h.extensions.insert(0, (UNKNOWN, vec![])), broken(Rule::BadBinder), Alert::DecryptError),
         // Nothing may follow pre_shared_key.
         (|h| h.extensions.push((UNKNOWN, vec![])), broken(Rule::MisplacedExtension), Alert::IllegalParameter),
@@ -184,6 +191,37 @@ fn a_cookie_is_for_one_address_and_one_exchange() {
     assert_eq!(ask(&mut listener, b"here", now), (true, false), "much later");
 }
 
+/// What must stay as it was in the first hello, also where its sender knows the key (RFC 8446 §4.1.2).
+#[test]
+fn what_was_not_asked_for_must_not_change_after_a_request_for_a_cookie() {
+    let setup = Recipe {
+        suites: vec![CipherSuite::TLS_AES_128_CCM_SHA256, CipherSuite::TLS_AES_128_GCM_SHA256],
+        ..recipe()
+    }
+    .setup();
+    bound(&setup, |_| {}).deliver().assert_unharmed();
+    let changes: [fn(&mut ClientHello); 6] = [
+        // Another key of the same group, and one more of another.
+        |h| *key_share(h).last_mut().unwrap() ^= 1,
+        |h| {
+            let share = key_share(h);
+            share[1] += 5;
+            share.extend([0, 24, 0, 1, 9]);
+        },
+        |h| h.random[0] ^= 1,
+        |h| h.legacy_session_id = vec![7; 32],
+        |h| h.cipher_suites.rotate_left(2),
+        |h| set(&mut h.extensions, SUPPORTED_GROUPS, &[0, 4, 0, 29, 0, 23]),
+    ];
+    for change in changes {
+        bound(&setup, change).deliver().assert_turned_away(Alert::IllegalParameter);
+    }
+}
+
+fn key_share(hello: &mut ClientHello) -> &mut Vec<u8> {
+    &mut hello.extensions.iter_mut().find(|(typ, _)| *typ == KEY_SHARE).unwrap().1
+}
+
 /// The server asked for the key of a group and gets another hello without it.
 #[test]
 fn a_group_that_was_asked_for_must_come() {
@@ -209,16 +247,18 @@ fn what_is_wrong_in_a_hello_that_is_bound() {
     let setup = recipe().setup();
     bound(&setup, |_| {}).deliver().assert_unharmed();
     for length in [1, 31, 33] {
-        bound(&setup, |h| {
+        let with_share = |h: &mut ClientHello| {
             let entry = [&[0, 4 + length, 0, 29, 0, length][..], &vec![7; usize::from(length)]].concat();
             set(&mut h.extensions, KEY_SHARE, &entry);
-        })
-        .deliver()
-        .assert_refused(Rule::InvalidKeyShare, Alert::IllegalParameter);
+        };
+        bound_to(&setup, with_share, with_share)
+            .deliver()
+            .assert_refused(Rule::InvalidKeyShare, Alert::IllegalParameter);
     }
     // Extensions nobody here knows, and the session of an older version, are the client's business.
     bound(&setup, |h| h.extensions.insert(0, (UNKNOWN, vec![1, 2, 3]))).deliver().assert_unharmed();
-    let echoed = bound(&setup, |h| h.legacy_session_id = vec![7; 32]).deliver();
+    let with_session = |h: &mut ClientHello| h.legacy_session_id = vec![7; 32];
+    let echoed = bound_to(&setup, with_session, with_session).deliver();
     echoed.assert_unharmed();
     assert!(ServerHello::parse(echoed.next_body()).unwrap().legacy_session_id_echo.is_empty());
 }

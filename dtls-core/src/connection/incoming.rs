@@ -5,7 +5,7 @@ use core::mem;
 
 use super::{Connection, Handshake, Side};
 use crate::{
-    alert::{Alert, AlertDescription, AlertLevel},
+    alert::{Alert, AlertDescription},
     error::{Discard, Error, PeerMisbehaved},
     event::CloseReason,
     flow::{allowance::Allowance, outbox::Delivery},
@@ -329,10 +329,7 @@ impl Connection {
         };
         let description = alert.description;
         let closes = description == AlertDescription::CloseNotify;
-        // DTLS 1.3 has no warnings but these two, whatever the level says (RFC 8446 §6).
-        let is13 = self.acks.is_some();
-        let warns = if is13 { false } else { alert.level == AlertLevel::Warning };
-        if (warns || description == AlertDescription::UserCanceled) && !closes {
+        if !alert.is_fatal(self.records.alert_levels_count()) {
             self.discard(Discard::WarningAlert, Some(opened.number));
             return self.count_warning();
         }

@@ -90,7 +90,7 @@ impl Connection {
     pub fn next_message_seq(&self) -> Option<u16> {
         let handshake = self.handshake.as_ref().map(|handshake| handshake.inbox.next_seq());
         // After a handshake of DTLS 1.3 the numbers go on.
-        let after = || self.established().filter(|e| e.is13()).map(|e| e.message_seqs.0);
+        let after = || self.established().filter(|e| e.takes_messages()).map(|e| e.message_seqs.0);
         handshake.or_else(after)
     }
 

@@ -98,26 +98,27 @@ impl CookieSecrets {
     pub(crate) fn make13<'o>(
         &self,
         address: &[u8],
+        hello: &ClientHello<'_>,
         retry: &RetryCookie<'_>,
         out: &'o mut [u8; MAX_COOKIE_LEN],
     ) -> Option<&'o [u8]> {
         let keyed = self.current.as_ref()?;
         let flags = if retry.asked_group { FLAG_13 | FLAG_GROUP } else { FLAG_13 };
         let head = [FORMAT, keyed.id, flags];
-        let length = concat(out, [&head, retry.hello_hash, &keyed.mac13(&head, address, retry)]);
+        let length = concat(out, [&head, retry.hello_hash, &keyed.mac13(&head, address, hello, retry)]);
         out.get(..length)
     }
 
-    /// What the cookie of a second hello says, if it is one of ours for this address; `suite` and `group` are what the second
-    /// hello leads to.
+    /// What the cookie of a second hello says, if it is one of ours for this address and that hello; `suite` and `group` are
+    /// what the second hello leads to.
     pub(crate) fn verify13<'c>(
         &self,
         address: &[u8],
-        cookie: &'c [u8],
+        hello: &ClientHello<'c>,
         suite: &Suite13,
         group: Option<NamedGroup>,
     ) -> Option<RetryCookie<'c>> {
-        let (head, rest) = cookie.split_first_chunk::<HEAD_LEN>()?;
+        let (head, rest) = hello.extensions.cookie?.split_first_chunk::<HEAD_LEN>()?;
         let (hello_hash, mac) = rest.split_at_checked(suite.hash.digest_len())?;
         let [FORMAT, id, flags] = *head else { return None };
         let asked_group = match flags {
@@ -127,7 +128,7 @@ impl CookieSecrets {
         };
         let retry = RetryCookie { hello_hash, asked_group, suite: suite.id, group };
         let keyed = self.find(id)?;
-        ct_eq(&keyed.mac13(head, address, &retry), mac).then_some(retry)
+        ct_eq(&keyed.mac13(head, address, hello, &retry), mac).then_some(retry)
     }
 
     fn find(&self, id: u8) -> Option<&Keyed> {
@@ -166,9 +167,21 @@ impl Keyed {
         ]))
     }
 
-    /// Binds the first hello and what the HelloRetryRequest said.
-    fn mac13(&self, head: &[u8; HEAD_LEN], address: &[u8], retry: &RetryCookie<'_>) -> [u8; MAC_LEN] {
+    /// Binds the first hello, what the HelloRetryRequest said, and what must not change between the two hellos: random,
+    /// session_id, suites, groups, and the key shares unless others were asked for (RFC 8446 §4.1.2). The rest of the second
+    /// hello is covered by its binders.
+    fn mac13(
+        &self,
+        head: &[u8; HEAD_LEN],
+        address: &[u8],
+        hello: &ClientHello<'_>,
+        retry: &RetryCookie<'_>,
+    ) -> [u8; MAC_LEN] {
         let group = retry.group.map_or(0, |g| g.0);
+        let suites = hello.suites.as_bytes();
+        let groups = hello.extensions.supported_groups.map_or(&[][..], |groups| groups.as_bytes());
+        let shares = hello.extensions.key_shares.filter(|_| !retry.asked_group);
+        let shares = shares.map_or(&[][..], |shares| shares.0);
         truncate(&self.key.sign(&[
             head,
             &length(address),
@@ -176,6 +189,14 @@ impl Keyed {
             retry.hello_hash,
             &retry.suite.0.to_be_bytes(),
             &group.to_be_bytes(),
+            hello.random,
+            &length(hello.session_id),
+            hello.session_id,
+            &length(suites),
+            suites,
+            &length(groups),
+            groups,
+            shares,
         ]))
     }
 }

@@ -280,9 +280,9 @@ fn judge13(
         Err(error) => return Judgement::Refuse(error.alert().unwrap_or(AlertDescription::HandshakeFailure)),
     };
     let Selection13 { suite, group } = selection;
-    if let Some(cookie) = extensions.cookie {
+    if extensions.cookie.is_some() {
         // Unlike in DTLS 1.2 a wrong cookie ends the handshake (RFC 9147 §5.1).
-        return match secrets.verify13(address, cookie, suite, group) {
+        return match secrets.verify13(address, hello, suite, group) {
             Some(retry) => Judgement::Accept(Some(Retried {
                 hello_hash: retry.hello_hash.to_vec(),
                 asked_group: retry.asked_group,
@@ -306,7 +306,7 @@ fn judge13(
         group,
     };
     let mut cookie = [0; MAX_COOKIE_LEN];
-    let length = secrets.make13(address, &retry, &mut cookie).map_or(0, <[u8]>::len);
+    let length = secrets.make13(address, hello, &retry, &mut cookie).map_or(0, <[u8]>::len);
     Judgement::Retry { selection, asked, cookie, length }
 }
 

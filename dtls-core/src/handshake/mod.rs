@@ -199,7 +199,8 @@ impl Cx<'_> {
 }
 
 impl Established {
-    pub(crate) fn is13(&self) -> bool {
+    /// Whether there are messages after the handshake.
+    pub(crate) fn takes_messages(&self) -> bool {
         self.negotiated.version == ProtocolVersion::DTLS1_3
     }
 
@@ -309,7 +310,7 @@ impl State {
     /// Whether the peer may send handshake messages that are not repetitions.
     pub(crate) fn takes_messages(&self) -> bool {
         match self {
-            Self::Established(established) => established.is13(),
+            Self::Established(established) => established.takes_messages(),
             _ => self.is_handshaking() && !self.is_suspended(),
         }
     }

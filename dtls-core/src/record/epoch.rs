@@ -52,6 +52,10 @@ impl ReadEpoch {
         matches!(self.protection, Protection::V13(_)) && self.epoch & 3 == u16::from(bits)
     }
 
+    pub(super) const fn alert_levels_count(&self) -> bool {
+        self.protection.alert_levels_count()
+    }
+
     /// Whether so many forgeries were tried that the key must not be used any more.
     pub(super) const fn is_worn_out(&self) -> bool {
         self.failures > self.protection.integrity_limit()

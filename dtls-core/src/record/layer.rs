@@ -110,6 +110,11 @@ impl RecordLayer {
         self.old_read.is_some()
     }
 
+    /// Whether the level of an alert says whether it is fatal.
+    pub(crate) const fn alert_levels_count(&self) -> bool {
+        self.read.alert_levels_count()
+    }
+
     /// Whether so many forgeries were tried under a key that the connection must end (RFC 9147 §4.5.3).
     pub(crate) fn is_worn_out(&self) -> bool {
         self.read.is_worn_out() || self.old_read.as_ref().is_some_and(|e| e.is_worn_out())

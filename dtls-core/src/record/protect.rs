@@ -123,6 +123,11 @@ impl Protection {
         self.overhead(form).total().saturating_add(length).saturating_add(padding)
     }
 
+    /// Whether the level of an alert under these keys says whether it is fatal (RFC 5246 §7.2, RFC 8446 §6).
+    pub(crate) const fn alert_levels_count(&self) -> bool {
+        !matches!(self, Self::V13(_))
+    }
+
     /// Most records this key may protect.
     pub(crate) const fn confidentiality_limit(&self) -> u64 {
         match self {

@@ -7,6 +7,10 @@ use crate::{error::Discard, record::number::RecordNumber};
 pub(crate) const HEADER_LEN: usize = 13;
 /// Most plaintext in one record (RFC 5246 §6.2.1).
 pub(crate) const MAX_PLAINTEXT: usize = 1 << 14;
+/// The version in the records of a client before it knows any better, as every peer accepts it (RFC 5246 §E.1).
+pub(crate) const FIRST_VERSION: ProtocolVersion = ProtocolVersion::DTLS1_0;
+/// The version in all other records that have one (RFC 6347 §4.1, RFC 9147 §4).
+pub(crate) const RECORD_VERSION: ProtocolVersion = ProtocolVersion::DTLS1_2;
 /// Most protected bytes in one record (RFC 5246 §6.2.3).
 pub(crate) const MAX_CIPHERTEXT: usize = (1 << 14) + 2048;
 /// Most protected bytes in one record of DTLS 1.3 (RFC 8446 §5.2).
