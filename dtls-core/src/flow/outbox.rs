@@ -433,4 +433,6 @@ fn to_u24(n: usize) -> u32 {
 }
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod tests;

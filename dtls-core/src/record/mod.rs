@@ -8,4 +8,4 @@ pub(crate) mod protect;
 pub(crate) mod protect13;
 pub(crate) mod replay;
 #[cfg(test)]
-mod witness;
+pub(crate) mod witness;

@@ -13,26 +13,26 @@ use crate::crypto::{
 };
 
 /// Associated data, filled up with zeros, and its length.
-pub(super) type Aad = ([u8; 16], usize);
+pub(crate) type Aad = ([u8; 16], usize);
 
 /// The last nonce and associated data a key was called with.
 #[derive(Clone, Default)]
-pub(super) struct Witness(Arc<Mutex<([u8; NONCE_LEN], Aad)>>);
+pub(crate) struct Witness(Arc<Mutex<([u8; NONCE_LEN], Aad)>>);
 
 impl Witness {
-    pub(super) fn nonce(&self) -> [u8; NONCE_LEN] {
+    pub(crate) fn nonce(&self) -> [u8; NONCE_LEN] {
         self.0.lock().unwrap().0
     }
 
-    pub(super) fn aad(&self) -> Aad {
+    pub(crate) fn aad(&self) -> Aad {
         self.0.lock().unwrap().1
     }
 
-    pub(super) fn protect12(&self, nonce: Nonce12, tag_len: usize) -> Protection {
+    pub(crate) fn protect12(&self, nonce: Nonce12, tag_len: usize) -> Protection {
         Protection::V12(Aead12 { key: key_box(Box::new(self.clone())), nonce, tag_len })
     }
 
-    pub(super) fn protect13(&self, iv: [u8; NONCE_LEN], algorithm: AeadAlgorithm) -> Protection {
+    pub(crate) fn protect13(&self, iv: [u8; NONCE_LEN], algorithm: AeadAlgorithm) -> Protection {
         Protection::V13(Aead13 {
             key: key_box(Box::new(self.clone())),
             mask: mask_box(Box::new(Complement)),

@@ -122,4 +122,6 @@ impl Message<'_> {
 }
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod tests;
