@@ -225,7 +225,7 @@ impl Machine {
             Acked::All | Acked::Plain => {
                 turn.rule(&["9147-7.2-recv-1", "9147-7.2-recv-2", "9147-7.2-recv-3", "9147-5.8.1-wait-2"]);
                 let up_to = if acked == Acked::Plain { 0 } else { epoch };
-                turn.send(self.flow.acknowledged(&self.setting, up_to));
+                turn.send(self.flow.acknowledged(&self.setting, |sent_in, _| sent_in <= up_to));
             }
             Acked::Empty if self.setting.choices.empty_ack_repeats && self.flow.timer.is_some() => {
                 turn.rule(&["9147-7.1-empty-1"]);

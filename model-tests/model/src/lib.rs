@@ -11,6 +11,7 @@ mod inputs;
 pub mod machine;
 pub mod mode;
 mod names;
+pub mod network;
 pub mod properties;
 pub mod record;
 pub mod reliability;

@@ -34,6 +34,15 @@ pub struct Step {
     pub processed: u8,
 }
 
+/// Where a handshake message stands, as the network knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// This far after the next message; 0 is the next one.
+    Ahead(usize),
+    /// It was processed before.
+    Again(Place),
+}
+
 /// What happens during one step.
 #[derive(Default)]
 pub(crate) struct Turn {
@@ -109,6 +118,43 @@ impl Machine {
     /// The same, with the reasons.
     pub fn advance(&mut self, input: Input) -> Step {
         self.turn(|machine, turn| machine.on_input(input, turn))
+    }
+
+    /// A whole handshake message in a fresh record, placed by its `message_seq`.
+    pub fn deliver(&mut self, epoch: u8, message: Message, arrival: Arrival) -> Step {
+        let handshake = Handshake { message, seq: Seq::Next, piece: Piece::Whole };
+        let record = Record { epoch, seal: Seal::Genuine, content: Content::Handshake(handshake) };
+        self.turn(|machine, turn| match (arrival, machine.records.open(&machine.setting, record)) {
+            // Whether plaintext is heard depends on the place.
+            (Arrival::Again(place), _) => machine.on_repeated(epoch, place, turn),
+            (_, Err(rules)) => turn.rule(rules),
+            (Arrival::Ahead(0), Ok(_)) => machine.on_next(handshake, epoch, turn),
+            (Arrival::Ahead(distance), Ok(_)) => machine.on_ahead(distance, message, epoch, turn),
+        })
+    }
+
+    /// The clock moves by a retransmission timeout without a deadline of this end.
+    pub fn time_passes(&mut self) {
+        self.flow.repeats = 0;
+    }
+
+    /// Whether a message this far ahead would be kept.
+    #[must_use]
+    pub fn keeps(&self, epoch: u8, distance: usize) -> bool {
+        let heard =
+            if epoch == 0 { self.records.hears_plaintext(&self.setting) } else { self.records.has(epoch) };
+        heard && distance < self.flow.waiting.len()
+    }
+
+    /// An ACK in this epoch that covers some messages of the current flight.
+    pub fn acknowledge_messages(&mut self, epoch: u8, covers: impl Fn(Sent) -> bool) -> Step {
+        let heard =
+            if epoch == 0 { self.records.hears_plaintext(&self.setting) } else { self.records.has(epoch) };
+        self.turn(|machine, turn| {
+            if heard && machine.control.version() == Some(Version::V13) {
+                turn.send(machine.flow.acknowledged(&machine.setting, |_, sent| covers(sent)));
+            }
+        })
     }
 
     /// Runs one step and collects what comes out of it.

@@ -249,11 +249,11 @@ impl Reliability {
         messages.into_iter().enumerate().filter(|(index, _)| missing(*index)).map(|(_, sent)| sent).collect()
     }
 
-    /// The peer has the messages of the own flight that were sent in this epoch or below. What is to be sent at once.
-    pub fn acknowledged(&mut self, setting: &Setting, epoch: u8) -> Vec<(u8, Sent)> {
+    /// The peer has these messages of the own flight (asked with the epoch each is sent in). What is to be sent at once.
+    pub fn acknowledged(&mut self, setting: &Setting, has: impl Fn(u8, Sent) -> bool) -> Vec<(u8, Sent)> {
         let Some(flight) = self.flight else { return Vec::new() };
         let messages = flight.messages();
-        let bits = messages.iter().enumerate().filter(|(_, (sent_in, _))| *sent_in <= epoch);
+        let bits = messages.iter().enumerate().filter(|(_, (epoch, sent))| has(*epoch, *sent));
         let acked = bits.fold(0, |set, (index, _)| set | 1_u8 << index);
         if self.acked | acked == self.acked {
             return Vec::new();
