@@ -16,10 +16,13 @@ use std::{
 };
 
 use learner::{
-    Mealy,
+    Mealy, System,
     published::{self, Published, messages},
 };
-use reference_model::{Machine, mode::Mode};
+use reference_model::{
+    Machine,
+    mode::{Mode, Role},
+};
 use translation::{Translator, without_application};
 
 /// Mode, where our model is, input, their answer, ours.
@@ -122,6 +125,89 @@ fn differences_have_reasons() {
     assert!(without.is_empty(), "no reason:\n{}", without.join("\n"));
     let list = fs::read_to_string(file("differences.tsv")).expect("the list is there");
     assert!(list == table, "differences.tsv is not what was found");
+}
+
+/// Our model in the language of the published machines.
+struct Translated {
+    mode: Mode,
+    inputs: Vec<String>,
+}
+
+impl System for Translated {
+    type Input = String;
+    type Output = Vec<String>;
+    type State = (Machine, Translator);
+
+    fn inputs(&self) -> &[String] {
+        &self.inputs
+    }
+
+    fn start(&self) -> Self::State {
+        (Machine::new(self.mode), Translator::new(self.mode))
+    }
+
+    fn step(&self, (ours, translator): &mut Self::State, input: usize) -> Vec<String> {
+        match translator.input(&self.inputs[input]) {
+            Some(input) => translator.outputs(&ours.step(input)),
+            None => Vec::new(),
+        }
+    }
+}
+
+const CCS: &str = "a ChangeCipherSpec that is not due is ignored, in DTLS it may come twice (RFC 6347 4.2.4): no keys change again";
+const START: &str = "a listener without state ignores what comes before a ClientHello (RFC 6347 4.2.1): it cannot tell that it is early";
+const SEQUENCE: &str = "a HelloRequest is ignored (RFC 5246 7.4.1.1), and several HelloVerifyRequests are answered (RFC 6347 4.2.1)";
+
+/// Mode, what dtls-fuzzer calls a bug, and why it is none here.
+const NO_BUGS: [(&str, &str, &str); 5] = [
+    ("client-12-psk", "Multiple ChangeCipherSpec", CCS),
+    ("client-12-psk", "Handshake completed with invalid message sequence", SEQUENCE),
+    ("server-12-psk-cookie", "Multiple ChangeCipherSpec", CCS),
+    ("server-12-psk-cookie", "Invalid Handshake Start", START),
+    ("server-13-ke-cookie", "Invalid Handshake Start", START),
+];
+
+#[test]
+fn our_model_has_no_bug_pattern_without_a_reason() {
+    let mut inputs: BTreeMap<Mode, BTreeSet<String>> = BTreeMap::new();
+    for published in published::machines() {
+        if let Some(mode) = mode_for(&published) {
+            inputs.entry(mode).or_default().extend(published.machine.inputs().iter().cloned());
+        }
+    }
+    let mut found = Vec::new();
+    for (mode, inputs) in inputs {
+        let system = Translated { mode, inputs: inputs.into_iter().collect() };
+        let machine = Mealy::explore(&system, 10_000).expect("a small machine").minimised();
+        let who = if mode.role == Role::Client { "client" } else { "server" };
+        let patterns = published::patterns();
+        let patterns: Vec<_> = patterns.iter().filter(|pattern| pattern.who == who).collect();
+        println!(
+            "{mode}: {} states, {} inputs, {} patterns",
+            machine.states(),
+            machine.inputs().len(),
+            patterns.len()
+        );
+        for pattern in patterns {
+            let Some(finding) = pattern.find(&machine, |input| Some(input.clone()), Vec::clone) else {
+                continue;
+            };
+            let outputs = machine.run(0, &finding.word);
+            let steps: Vec<String> = (finding.word.iter().zip(outputs))
+                .map(|(input, output)| format!("{}/{}", machine.inputs()[*input], output.join("|")))
+                .collect();
+            let reason = NO_BUGS.iter().find(|known| known.0 == mode.to_string() && known.1 == pattern.name);
+            println!(
+                "    {}: {}\n        {}",
+                pattern.name,
+                steps.join(" "),
+                reason.map_or("no reason", |known| known.2)
+            );
+            found.push((mode.to_string(), pattern.name.clone()));
+        }
+    }
+    let known = NO_BUGS.map(|(mode, pattern, _)| (mode.to_owned(), pattern.to_owned()));
+    assert_eq!(found, known);
 }
 
 fn file(name: &str) -> PathBuf {
