@@ -7,6 +7,7 @@ use dtls_core::{
     Verdict,
 };
 use ideal_crypto::World;
+use monitors::{Monitor, Role};
 use simulated_network::Prng;
 
 /// The address of the peer as a listener sees it.
@@ -24,6 +25,16 @@ pub struct Subject {
     rng: Prng,
     now: Instant,
     world: World,
+    watch: Watch,
+}
+
+/// Whether the connection is watched, and who does.
+#[derive(Clone, Debug)]
+enum Watch {
+    Off,
+    /// There is no connection yet.
+    Ready,
+    On(Box<Monitor>),
 }
 
 /// What stands at a server's address before there is a connection.
@@ -54,7 +65,8 @@ impl Subject {
         let mut rng = Prng::new(seed);
         let now = Instant::from_micros(1_000_000);
         let connection = world.run(|| Connection::client(config, now, &mut rng)).expect("a client starts");
-        let mut subject = Self { door: None, connection: Some(connection), rng, now, world };
+        let watch = Watch::Off;
+        let mut subject = Self { door: None, connection: Some(connection), rng, now, world, watch };
         let first = subject.act(|_| {});
         (subject, first)
     }
@@ -67,7 +79,13 @@ impl Subject {
         let listener = Listener::new(Arc::clone(&config)).expect("the provider has SHA-256");
         let door = Some(Box::new(Door { listener, config }));
         let now = Instant::from_micros(1_000_000);
-        Self { door, connection: None, rng: Prng::new(seed), now, world }
+        Self { door, connection: None, rng: Prng::new(seed), now, world, watch: Watch::Off }
+    }
+
+    /// From now on everything the connection does is watched.
+    pub fn watch(&mut self) {
+        self.watch = Watch::Ready;
+        self.note();
     }
 
     /// The connection: of a server, from the hello on that it accepts.
@@ -78,7 +96,7 @@ impl Subject {
     /// Datagrams arrive, one after the other; then everything the end has to say is taken from it. Their bytes are of no use
     /// afterwards.
     pub fn receive(&mut self, datagrams: &mut [Vec<u8>]) -> Reaction {
-        let Self { door, connection, rng, now, world } = self;
+        let Self { door, connection, rng, now, world, .. } = self;
         let mut delivered = Vec::new();
         let mut replies = Vec::new();
         world.run(|| {
@@ -166,7 +184,23 @@ impl Subject {
             }
         });
         reaction.events = core::iter::from_fn(|| connection.poll_event()).collect();
+        self.note();
         reaction
+    }
+
+    /// Shows the watch what has happened.
+    fn note(&mut self) {
+        let Self { door, connection: Some(connection), watch, .. } = self else { return };
+        match watch {
+            Watch::Off => {}
+            Watch::Ready => {
+                let role = if door.is_some() { Role::Server } else { Role::Client };
+                // Nothing was written down so far, and from now on everything is.
+                connection.take_trace();
+                *watch = Watch::On(Box::new(Monitor::resumed(role, connection)));
+            }
+            Watch::On(monitor) => connection.take_trace().iter().for_each(|event| monitor.note(event)),
+        }
     }
 }
 

@@ -79,6 +79,13 @@ impl Sul {
         })
     }
 
+    /// The same, with a monitor that watches everything the end does.
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        self.subject.watch();
+        self
+    }
+
     /// The mode.
     pub fn mode(&self) -> Mode {
         self.plan.mode
