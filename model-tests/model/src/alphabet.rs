@@ -318,7 +318,7 @@ pub enum Flaw {
     Psk,
     /// 1.3: no pre_shared_key extension.
     NoPsk,
-    /// 1.3: a key share of a group the client has not offered.
+    /// 1.3: a key share of a group the client has not offered, of a length that shares of offered groups do not have.
     Share,
     /// 1.3: legacy_session_id_echo of 32 bytes.
     SessionId,

@@ -1,6 +1,8 @@
 //! What the RFCs leave open. The model is a function of these choices and of nothing else.
 //!
-//! The default of each is the documented policy of this library, or what the RFC recommends.
+//! The default of each is the documented policy of this library, or what the RFC recommends. Two things are no choices because only one way
+//! is built: a HelloRetryRequest always has a cookie, so that the server keeps no state even where it does not ask for one
+//! (RFC 9147 §5.1), and a KeyUpdate of the peer ends the connection (unexpected_message).
 
 use crate::alphabet::Description;
 
@@ -10,6 +12,12 @@ pub struct Choices {
     /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: a repeated flight makes this end repeat its own; how often before its clock has moved
     /// by a retransmission timeout or it has sent a new flight. `None`: always. Default 2 (SECURITY.md).
     pub repeats: Option<u8>,
+    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1 speak of "a retransmitted flight": whether any message of it counts for it, not only its
+    /// last. Default no.
+    pub any_message_repeats: bool,
+    /// RFC 9147 §5.1, RFC 6347 §4.2.1: whether a HelloVerifyRequest or HelloRetryRequest that comes again makes the client send its
+    /// second hello again, as any flight would, or is only dropped. Default yes.
+    pub repeats_second_hello: bool,
     /// RFC 6347 §4.1, RFC 9147 §5.8.1: whether a repeated flight in epoch 0 is answered although epoch 1 or 2 is keyed for
     /// reading. Default no: plaintext is dropped then (SECURITY.md); the timers of both ends suffice.
     pub answers_plaintext_repeats: bool,
@@ -23,22 +31,26 @@ pub struct Choices {
     pub later_bytes_win: bool,
     /// RFC 5746 §4.5, RFC 5246 §7.4.1.1: a renegotiation is refused by the warning no_renegotiation, or by silence. Default the warning.
     pub warns_of_no_renegotiation: bool,
+    /// RFC 5246 §7.4.1.1: a HelloRequest in epoch 0 during the handshake is ignored, or fatal (unexpected_message). Default ignored.
+    pub hello_request_is_fatal: bool,
+    /// RFC 5246 §7.2.2, RFC 8446 §6.2: the alert for a handshake type nobody knows. Default unexpected_message.
+    pub unknown_message: Description,
     /// RFC 4279 §2, RFC 7925 §4.2, RFC 8446 §6.2: the alert for an identity without a key. Default decrypt_error.
     pub unknown_psk: Description,
     /// RFC 8446 §4.2.11 does not say what a client that can only do PSK answers to a ServerHello without one. Default handshake_failure.
     pub server_without_psk: Description,
-    /// RFC 9147 §5.1: whether a HelloRetryRequest for the group has a cookie although cookies are off, so that the server keeps no
-    /// state. Default (and all that is modelled) yes.
-    pub stateless_retry: bool,
     /// Whether a hello that is refused for anything but its version or its cookie, after it is proven, costs a connection that fails
     /// (with its event), or is answered by the listener. Default a connection.
     pub refusal_needs_connection: bool,
+    /// Whether a hello without a common version costs a connection where there are no cookies. Default no: the listener answers.
+    pub version_refusal_needs_connection: bool,
     /// RFC 9147 §7.1: whether a client's hello is acknowledged while the server waits for the key. Default no.
     pub acks_while_suspended: bool,
     /// Messages that come while the server waits for the key: kept for later, or dropped. Default kept.
     pub keeps_while_suspended: bool,
-    /// Whether plaintext messages that are waiting behind a gap outlive the keying of the next epoch. Default no.
-    pub keeps_plaintext_ahead: bool,
+    /// RFC 9147 §7: whether messages of the past are acknowledged at once after the handshake, or after a quarter of the timeout like
+    /// others. Default like others.
+    pub acks_repeats_at_once: bool,
     /// RFC 9147 §7: whether ACKs in epoch 0 are honoured once 1.3 is known (they MAY be). Default yes.
     pub honours_plaintext_acks: bool,
     /// RFC 9147 §7.1: whether an empty ACK makes an end repeat what is not acknowledged. Default no.
@@ -55,8 +67,6 @@ pub struct Choices {
     pub early_data_is_fatal: bool,
     /// RFC 9147 §6.1: a new message under the handshake keys after the handshake: fatal (unexpected_message) or dropped. Default fatal.
     pub late_message_is_fatal: bool,
-    /// RFC 8446 §4.6.3: whether a KeyUpdate is refused (unexpected_message). Default (and all that is modelled) yes: not built.
-    pub refuses_key_update: bool,
     /// Whether alerts of the retained epoch 2 count after the handshake. Default yes.
     pub honours_old_alerts: bool,
     /// RFC 5246 §7.2.1: whether a close_notify is answered by one. Default yes (1.2 MUST, 1.3 may).
@@ -71,19 +81,23 @@ impl Choices {
     /// The documented policy.
     pub const DEFAULT: Self = Self {
         repeats: Some(2),
+        any_message_repeats: false,
+        repeats_second_hello: true,
         answers_plaintext_repeats: false,
         remembers_early_ccs: true,
         protected_ccs_is_fatal: false,
         mismatch_is_fatal: false,
         later_bytes_win: false,
         warns_of_no_renegotiation: true,
+        hello_request_is_fatal: false,
+        unknown_message: Description::UNEXPECTED_MESSAGE,
         unknown_psk: Description::DECRYPT_ERROR,
         server_without_psk: Description::HANDSHAKE_FAILURE,
-        stateless_retry: true,
         refusal_needs_connection: true,
+        version_refusal_needs_connection: false,
         acks_while_suspended: false,
         keeps_while_suspended: true,
-        keeps_plaintext_ahead: false,
+        acks_repeats_at_once: false,
         honours_plaintext_acks: true,
         empty_ack_repeats: false,
         any_record_acknowledges: true,
@@ -91,12 +105,53 @@ impl Choices {
         server_epoch: 3,
         early_data_is_fatal: true,
         late_message_is_fatal: true,
-        refuses_key_update: true,
         honours_old_alerts: true,
         answers_close: true,
         answers_when_closed: true,
         close_in_handshake: true,
     };
+
+    /// The default with one choice made otherwise, each with the name of that choice.
+    #[must_use]
+    pub fn alternatives() -> Vec<(&'static str, Self)> {
+        vec![
+            ("any_message_repeats", Self { any_message_repeats: true, ..Self::DEFAULT }),
+            ("repeats_second_hello", Self { repeats_second_hello: false, ..Self::DEFAULT }),
+            ("answers_plaintext_repeats", Self { answers_plaintext_repeats: true, ..Self::DEFAULT }),
+            ("remembers_early_ccs", Self { remembers_early_ccs: false, ..Self::DEFAULT }),
+            ("protected_ccs_is_fatal", Self { protected_ccs_is_fatal: true, ..Self::DEFAULT }),
+            ("mismatch_is_fatal", Self { mismatch_is_fatal: true, ..Self::DEFAULT }),
+            ("later_bytes_win", Self { later_bytes_win: true, ..Self::DEFAULT }),
+            ("warns_of_no_renegotiation", Self { warns_of_no_renegotiation: false, ..Self::DEFAULT }),
+            ("hello_request_is_fatal", Self { hello_request_is_fatal: true, ..Self::DEFAULT }),
+            ("refusal_needs_connection", Self { refusal_needs_connection: false, ..Self::DEFAULT }),
+            (
+                "version_refusal_needs_connection",
+                Self { version_refusal_needs_connection: true, ..Self::DEFAULT },
+            ),
+            ("acks_while_suspended", Self { acks_while_suspended: true, ..Self::DEFAULT }),
+            ("keeps_while_suspended", Self { keeps_while_suspended: false, ..Self::DEFAULT }),
+            ("acks_repeats_at_once", Self { acks_repeats_at_once: true, ..Self::DEFAULT }),
+            ("honours_plaintext_acks", Self { honours_plaintext_acks: false, ..Self::DEFAULT }),
+            ("empty_ack_repeats", Self { empty_ack_repeats: true, ..Self::DEFAULT }),
+            ("any_record_acknowledges", Self { any_record_acknowledges: false, ..Self::DEFAULT }),
+            ("ticket_acknowledges", Self { ticket_acknowledges: true, ..Self::DEFAULT }),
+            ("early_data_is_fatal", Self { early_data_is_fatal: false, ..Self::DEFAULT }),
+            ("late_message_is_fatal", Self { late_message_is_fatal: false, ..Self::DEFAULT }),
+            ("honours_old_alerts", Self { honours_old_alerts: false, ..Self::DEFAULT }),
+            ("answers_close", Self { answers_close: false, ..Self::DEFAULT }),
+            ("answers_when_closed", Self { answers_when_closed: false, ..Self::DEFAULT }),
+            ("close_in_handshake", Self { close_in_handshake: false, ..Self::DEFAULT }),
+            ("repeats", Self { repeats: None, ..Self::DEFAULT }),
+            ("unknown_message", Self { unknown_message: Description::DECODE_ERROR, ..Self::DEFAULT }),
+            ("unknown_psk", Self { unknown_psk: Description::UNKNOWN_PSK_IDENTITY, ..Self::DEFAULT }),
+            (
+                "server_without_psk",
+                Self { server_without_psk: Description::MISSING_EXTENSION, ..Self::DEFAULT },
+            ),
+            ("server_epoch", Self { server_epoch: 2, ..Self::DEFAULT }),
+        ]
+    }
 }
 
 impl Default for Choices {

@@ -50,9 +50,6 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Option
                 if setting.choices.ticket_acknowledges { &[Effect::Answered] } else { &[] };
             Some(Reaction::new(state, effects, &["9147-7.1-send-4", "9147-5.8.4-post-1"]))
         }
-        (Control::Connected(Version::V13), Message::KeyUpdate) if !setting.choices.refuses_key_update => {
-            Some(Reaction::ignore(state, &["9147-8-ack-1"]))
-        }
         _ => None,
     }
 }

@@ -154,6 +154,7 @@ pub fn on_message(setting: &Setting, state: Control, message: Message, epoch: u8
         && setting.mode.role == Role::Client
         && setting.mode.has_12()
         && epoch == 0
+        && !setting.choices.hello_request_is_fatal
     {
         return Reaction::ignore(state, &["5246-7.4.1.1-hello-request-1"]);
     }
@@ -163,7 +164,7 @@ pub fn on_message(setting: &Setting, state: Control, message: Message, epoch: u8
         return finished_12(setting);
     }
     if epoch != state.epoch() && setting.holds(Guard::PlaintextAfterKeys) {
-        return wrong_epoch(setting, state);
+        return Reaction::fail(Description::UNEXPECTED_MESSAGE, &["9147-6.1-epoch-4", "6347-4.1-epoch-1"]);
     }
     if message == Message::Malformed && has_next(state) {
         return Reaction::fail(Description::DECODE_ERROR, &["9147-4.5.2-inv-6", "RFC 5246 7.2.2"]);
@@ -172,7 +173,7 @@ pub fn on_message(setting: &Setting, state: Control, message: Message, epoch: u8
         Role::Client => crate::client::on_message(setting, state, message),
         Role::Server => crate::server::on_message(setting, state, message),
     };
-    reaction.unwrap_or_else(|| unexpected(setting, state))
+    reaction.unwrap_or_else(|| unexpected(setting, state, message))
 }
 
 /// A Finished that verifies in 1.2: the client is done, the server sends its last flight.
@@ -202,16 +203,12 @@ fn has_next(state: Control) -> bool {
     !matches!(state, Control::Psk { .. } | Control::ChangeCipherSpec | Control::Connected(_))
 }
 
-fn wrong_epoch(setting: &Setting, state: Control) -> Reaction {
-    if state == Control::Connected(Version::V13) && !setting.choices.late_message_is_fatal {
-        return Reaction::ignore(state, &["9147-4.2.1-old-1"]);
-    }
-    Reaction::fail(Description::UNEXPECTED_MESSAGE, &["9147-6.1-epoch-4", "6347-4.1-epoch-1"])
-}
-
-fn unexpected(setting: &Setting, state: Control) -> Reaction {
+fn unexpected(setting: &Setting, state: Control, message: Message) -> Reaction {
     if !setting.holds(Guard::UnexpectedRefused) {
         return Reaction::ignore(state, &[]);
+    }
+    if message == Message::Unknown {
+        return Reaction::fail(setting.choices.unknown_message, &["RFC 5246 7.2.2", "RFC 8446 6.2"]);
     }
     Reaction::fail(Description::UNEXPECTED_MESSAGE, &["RFC 5246 7.2.2", "RFC 8446 4"])
 }

@@ -44,7 +44,8 @@ impl Machine {
 
     /// A message below the next `message_seq` (RFC 6347 §4.2.4, RFC 9147 §5.8.1).
     pub(crate) fn on_repeated(&mut self, epoch: u8, place: Place, turn: &mut Turn) {
-        let end = place == Place::FlightEnd;
+        let end = place == Place::FlightEnd
+            || place == Place::FlightPart && self.setting.choices.any_message_repeats;
         let heard = match epoch {
             0 => {
                 self.records.hears_plaintext(&self.setting)
@@ -65,13 +66,19 @@ impl Machine {
                 self.acknowledge(turn);
             }
         } else if self.flow.flight.is_some() && self.flow.acked == 0 {
-            if end {
+            let hello = matches!(self.control, Control::ServerHello { .. });
+            if end && (!hello || self.setting.choices.repeats_second_hello) {
                 turn.rule(&["6347-4.2.4-flight-3", "6347-4.2.4-final-1", "9147-5.8.1-wait-3"]);
                 turn.send(self.flow.repeat(&self.setting));
             }
         } else if self.acknowledges() {
             turn.rule(&["9147-7-ack-3", "9147-7.1-send-3"]);
-            self.flow.ack_due = true;
+            let connected = matches!(self.control, Control::Connected(_));
+            if connected && self.setting.choices.acks_repeats_at_once {
+                self.acknowledge(turn);
+            } else {
+                self.flow.ack_due = true;
+            }
         }
     }
 

@@ -230,6 +230,10 @@ impl Machine {
     }
 
     fn on_handshake(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) {
+        let connected = self.control == Control::Connected(Version::V13);
+        if connected && epoch == 2 && !self.setting.choices.late_message_is_fatal {
+            return turn.rule(&["9147-4.2.1-old-1"]);
+        }
         let (first, next) = self.flow.seq;
         match (handshake.seq, handshake.message) {
             (Seq::Next, _) => self.on_next(handshake, epoch, turn),
@@ -333,9 +337,8 @@ impl Machine {
             Effect::Answered => self.flow.answered(),
             Effect::Read(epoch) => {
                 self.records.read(epoch);
-                if !self.setting.choices.keeps_plaintext_ahead {
-                    self.flow.purge_plaintext();
-                }
+                // What nobody authenticated must not outlive the keys that could have.
+                self.flow.purge_plaintext();
             }
             Effect::Write(epoch) => self.records.write(epoch),
             Effect::Acknowledge => turn.acknowledge = true,

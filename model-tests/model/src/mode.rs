@@ -109,6 +109,7 @@ impl Mode {
             (client && self.has_13(), CLIENT_13),
             (client && self.has_13() && self.ephemeral, CLIENT_13_DHE),
             (client && only_13, CLIENT_ONLY_13),
+            (client && only_13 && self.ephemeral, CLIENT_ONLY_13_DHE),
             (client && !only_12 && !only_13, CLIENT_BOTH),
             (!client, SERVER),
             (!client && self.has_12(), SERVER_12),
@@ -168,10 +169,12 @@ const CLIENT_13: &str = "
 const CLIENT_13_DHE: &str = "HelloRetryRequest+group@0 HelloRetryRequest+cookie+group@0";
 
 const CLIENT_ONLY_13: &str = "
-    ServerHello+13/first@0 ServerHello+13/rest@0 ServerHello+13+other-suite@0 ServerHello+13+bad-psk@0
+    ServerHello+13/first@0 ServerHello+13/rest@0 ServerHello+13+other-suite@0 ServerHello+13+bad-psk@0 ServerHello+13+no-psk@0
     ServerHello+13+session-id@0 ServerHello+12@0 HelloVerifyRequest@0 EncryptedExtensions@0
     CertificateRequest@2 Malformed@2 CCS@0 Ack+higher-epoch@2 Ack+unknown@3 Ack+empty@3
     Ack+malformed@3 Data@2 Alert+fatal+handshake_failure@2 Alert+warning+close_notify@2";
+
+const CLIENT_ONLY_13_DHE: &str = "ServerHello+13+bad-share@0 HelloRetryRequest+same-group@0";
 
 const CLIENT_BOTH: &str = "ServerHello+12+sentinel@0";
 

@@ -305,7 +305,7 @@ impl Observer {
         if let Input::Rx(Record { epoch: 0, content: Content::ChangeCipherSpec, .. }) = input {
             self.seen |= CCS;
         }
-        let failed = has_event(outputs, Event::Failed);
+        let failed = has_event(outputs, Event::Failed) && !has_event(outputs, Event::Connected);
         let Some((Handshake { message, piece, .. }, epoch)) = handshake(input).filter(|_| !failed) else {
             return;
         };

@@ -24,6 +24,9 @@ pub fn on_hello(setting: &Setting, hello: ClientHello) -> Verdict {
     match version(setting, hello.offers) {
         Some(Version::V12) => on_hello_12(setting, hello),
         Some(_) => on_hello_13(setting, hello),
+        None if setting.choices.version_refusal_needs_connection && !setting.mode.cookie => {
+            refuse(setting, Description::PROTOCOL_VERSION, &["8996-dtls10-1", "RFC 8446 4.2.1"])
+        }
         None => alert(Description::PROTOCOL_VERSION, &["8996-dtls10-1", "RFC 8446 4.2.1"]),
     }
 }
@@ -48,9 +51,6 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Option
             } else {
                 finished_13(setting)
             })
-        }
-        (Control::Connected(Version::V13), Message::KeyUpdate) if !setting.choices.refuses_key_update => {
-            Some(Reaction::ignore(state, &["9147-8-ack-1"]))
         }
         _ => None,
     }
@@ -117,9 +117,8 @@ fn on_hello_13(setting: &Setting, hello: ClientHello) -> Verdict {
     if hello.cookie == Cookie::None {
         let asks = setting.mode.cookie && setting.holds(Guard::CookieAsked);
         if asks || !share {
-            let cookie = asks || setting.choices.stateless_retry;
             return Verdict::Reply(
-                Sent::HelloRetryRequest { cookie, group: !share },
+                Sent::HelloRetryRequest { cookie: true, group: !share },
                 &["9147-5.1-cookie-1", "9147-5.1-hrr-7", "9147-5.2-hvr-1"],
             );
         }
