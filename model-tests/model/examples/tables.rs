@@ -1,4 +1,4 @@
-//! Writes the table and the graph of every mode into `model-tests/model/tables/`.
+//! Writes the table and the graph of every mode, the counts and the index of requirements into `model-tests/model/tables/`.
 
 use std::path::Path;
 use std::{fs, io};
@@ -14,5 +14,7 @@ fn main() -> io::Result<()> {
         fs::write(folder.join(format!("{mode}.dot")), tables::dot(mode, &machine))?;
         println!("{mode}: {} states, {} transitions", machine.states(), machine.transitions());
     }
+    fs::write(folder.join("counts.txt"), tables::counts())?;
+    fs::write(folder.join("requirements.tsv"), tables::requirements())?;
     Ok(())
 }

@@ -68,7 +68,11 @@ impl Machine {
         } else if self.flow.flight.is_some() && self.flow.acked == 0 {
             let hello = matches!(self.control, Control::ServerHello { .. });
             if end && (!hello || self.setting.choices.repeats_second_hello) {
-                turn.rule(&["6347-4.2.4-flight-3", "6347-4.2.4-final-1", "9147-5.8.1-wait-3"]);
+                turn.rule(if self.flow.kept && self.flow.timer.is_none() {
+                    &["6347-4.2.4-final-1", "6347-4.2.4-final-2"]
+                } else {
+                    &["6347-4.2.4-flight-3", "9147-5.8.1-wait-3"]
+                });
                 turn.send(self.flow.repeat(&self.setting));
             }
         } else if self.acknowledges() {
@@ -239,7 +243,8 @@ impl Machine {
                 self.flow.timer = Some(4);
                 turn.send(self.flow.outstanding(&self.setting));
             }
-            Acked::Empty | Acked::Unknown => turn.rule(&["9147-7.1-empty-1", "9147-7.2-recv-7"]),
+            Acked::Empty => turn.rule(&["9147-7.1-empty-1"]),
+            Acked::Unknown => turn.rule(&["9147-7.2-recv-7"]),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::alphabet::*;
 use crate::choices::Choices;
 use crate::guard::Guard;
 use crate::handshake::{self, Control, Effect, Reaction, Setting};
-use crate::mode::{Mode, Role};
+use crate::mode::{Mode, Role, Versions};
 use crate::record::RecordLayer;
 use crate::reliability::{Assembled, Flight, Place, Reliability};
 use crate::server::{self, Verdict};
@@ -160,7 +160,19 @@ impl Machine {
     /// Runs one step and collects what comes out of it.
     pub(crate) fn turn(&mut self, run: impl FnOnce(&mut Self, &mut Turn)) -> Step {
         let mut turn = Turn::default();
+        let before = self.control.version();
         run(self, &mut turn);
+        // A rule of the other version is no reason.
+        let version = self.control.version().or(before).or(match self.setting.mode.versions {
+            Versions::V12 => Some(Version::V12),
+            Versions::V13 => Some(Version::V13),
+            Versions::Both => None,
+        });
+        turn.rules.retain(|rule| match version {
+            Some(Version::V13) => !is_of_12(rule),
+            Some(_) => !is_of_13(rule),
+            None => true,
+        });
         let sent = turn.sent.into_iter().map(|(epoch, sent)| Output::Tx(epoch, sent));
         let outputs = sent.chain(turn.events.into_iter().map(Output::Event)).collect();
         Step { outputs, rules: turn.rules, processed: turn.processed }
@@ -354,6 +366,16 @@ impl Machine {
             }
         }
     }
+}
+
+fn is_of_12(rule: &str) -> bool {
+    ["6347-", "5246-", "7627-", "RFC 4279", "RFC 5246", "RFC 5489", "RFC 5746", "RFC 7925", "RFC 8422"]
+        .iter()
+        .any(|source| rule.starts_with(source))
+}
+
+fn is_of_13(rule: &str) -> bool {
+    rule.starts_with("9147-") || rule.starts_with("RFC 8446")
 }
 
 fn is_hello(record: Record) -> bool {
