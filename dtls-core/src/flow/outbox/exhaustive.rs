@@ -170,9 +170,10 @@ fn every_mtu_with_every_length_around_its_boundaries() {
 }
 
 #[test]
-fn every_mtu_with_every_pair_of_lengths_around_its_boundaries() {
+fn many_mtus_with_every_pair_of_lengths_around_their_boundaries() {
     let mut cases = 0u64;
-    for mtu in 60..=LARGEST_MTU {
+    // What decides is how lengths compare with the MTU.
+    for mtu in (60..200).chain((200..=LARGEST_MTU).step_by(9)) {
         let keyed = mtu - KEYED_RECORD - FRAGMENT;
         let plain = mtu - PLAIN_RECORD - FRAGMENT;
         let lengths = [0, 1, keyed - FRAGMENT - 1, keyed, plain - FRAGMENT - 1, plain];

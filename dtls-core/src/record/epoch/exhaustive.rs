@@ -99,7 +99,7 @@ struct Sample {
 
 fn samples(protection: &Protection) -> Vec<Sample> {
     let mut all = Vec::new();
-    for seq in [0, 1, 2, 63, 64, 65, 66, 300] {
+    for seq in [0, 1, 63, 64, 65, 300] {
         for kind in [Kind::Genuine, Kind::Forged, Kind::Short] {
             let number = RecordNumber::new(5, seq);
             let header = RecordHeader { typ: ContentType(23), version: ProtocolVersion::DTLS1_2, number };
