@@ -46,6 +46,7 @@ impl Machine {
     pub(crate) fn on_repeated(&mut self, epoch: u8, place: Place, turn: &mut Turn) {
         let end = place == Place::FlightEnd
             || place == Place::FlightPart && self.setting.choices.any_message_repeats;
+        let connected = matches!(self.control, Control::Connected(_));
         let heard = match epoch {
             0 => {
                 self.records.hears_plaintext(&self.setting)
@@ -75,9 +76,8 @@ impl Machine {
                 });
                 turn.send(self.flow.repeat(&self.setting));
             }
-        } else if self.acknowledges() {
+        } else if self.acknowledges() && (connected || place == Place::Current) {
             turn.rule(&["9147-7-ack-3", "9147-7.1-send-3"]);
-            let connected = matches!(self.control, Control::Connected(_));
             if connected && self.setting.choices.acks_repeats_at_once {
                 self.acknowledge(turn);
             } else {

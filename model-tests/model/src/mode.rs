@@ -257,6 +257,11 @@ mod tests {
             println!("{mode}: {} inputs", alphabet.len());
             assert!((25..=55).contains(&alphabet.len()), "{mode}: {}", alphabet.len());
         }
+        for mode in modes {
+            for output in crate::explore(mode).outputs.into_iter().flatten().flatten() {
+                assert_eq!(output.to_string().parse(), Ok(output));
+            }
+        }
         assert!("Data@".parse::<Input>().is_err());
         assert!("ClientHello+12+cookie+cookie@0".parse::<Input>().is_err());
     }

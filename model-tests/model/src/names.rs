@@ -266,6 +266,50 @@ impl FromStr for Input {
     }
 }
 
+impl FromStr for Output {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let event = EVENTS.into_iter().map(Self::Event).find(|event| event.to_string() == text);
+        event.or_else(|| sent(text)).ok_or_else(|| UnknownName(text.to_owned()))
+    }
+}
+
+const EVENTS: [Event; 6] = [
+    Event::NeedPsk,
+    Event::Connected,
+    Event::Delivered,
+    Event::ClosedByPeer,
+    Event::FatalAlert,
+    Event::Failed,
+];
+
+fn sent(text: &str) -> Option<Output> {
+    let (name, epoch) = text.rsplit_once('@')?;
+    let mut known = vec![
+        Sent::HelloVerifyRequest,
+        Sent::ServerKeyExchange,
+        Sent::ServerHelloDone,
+        Sent::ClientKeyExchange,
+        Sent::ChangeCipherSpec,
+        Sent::Finished,
+        Sent::EncryptedExtensions,
+        Sent::Data,
+        Sent::Other,
+    ];
+    known.extend([Version::V10, Version::V12, Version::V13].map(Sent::ServerHello));
+    for (one, other) in [(false, false), (false, true), (true, false), (true, true)] {
+        known.push(Sent::ClientHello { cookie: one, group: other });
+        known.push(Sent::HelloRetryRequest { cookie: one, group: other });
+        known.push(Sent::Ack { empty: one });
+    }
+    if let Some(Content::Alert(level, description)) = alert(name) {
+        known.push(Sent::Alert(level, description));
+    }
+    let sent = known.into_iter().find(|sent| sent.to_string() == name)?;
+    Some(Output::Tx(epoch.parse().ok()?, sent))
+}
+
 fn record(text: &str) -> Option<Record> {
     let (text, seal) = match text.strip_suffix('!') {
         Some(text) => (text, Seal::Broken),
