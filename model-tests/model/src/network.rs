@@ -5,11 +5,12 @@
 //! duplication, reordering, delay and replay are covered without a bound.
 //!
 //! That every state can complete is checked the hard way: everything on the network is lost, and from then on nothing is. Timers and
-//! the deliveries they cause have to connect both ends.
+//! the deliveries they cause have to connect both ends, or to close them where one of the applications has closed.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::alphabet::*;
+use crate::choices::Choices;
 use crate::guard::Guard;
 use crate::handshake::Control;
 use crate::machine::{Arrival, Machine, Step};
@@ -30,6 +31,8 @@ pub struct Pairing {
     pub share: bool,
     /// A guard that both leave out.
     pub without: Option<Guard>,
+    /// The choices of both.
+    pub choices: Choices,
 }
 
 impl Pairing {
@@ -44,9 +47,21 @@ impl Pairing {
                 let common = client.has_12() && server.has_12() || client.has_13() && server.has_13();
                 if common && client.ephemeral == server.ephemeral {
                     let is_13 = client.has_13() && server.has_13();
-                    pairings.push(Self { client, server: *server, share: true, without: None });
+                    pairings.push(Self {
+                        client,
+                        server: *server,
+                        share: true,
+                        without: None,
+                        choices: Choices::DEFAULT,
+                    });
                     if is_13 && client.ephemeral {
-                        pairings.push(Self { client, server: *server, share: false, without: None });
+                        pairings.push(Self {
+                            client,
+                            server: *server,
+                            share: false,
+                            without: None,
+                            choices: Choices::DEFAULT,
+                        });
                     }
                 }
             }
@@ -86,6 +101,8 @@ struct End {
     wrote: bool,
     /// It was given application data.
     got: bool,
+    /// It gave up, or was told to.
+    failed: bool,
 }
 
 /// Both ends and the network.
@@ -144,11 +161,11 @@ pub fn explore(pairing: Pairing) -> Report {
 impl World {
     fn new(pairing: Pairing) -> Self {
         let end = |mode| {
-            let mut machine = Machine::new(mode);
+            let mut machine = Machine::with(mode, pairing.choices);
             if let Some(guard) = pairing.without {
                 machine = machine.without(guard);
             }
-            End { machine, sent: Vec::new(), processed: 0, ahead: 0, wrote: false, got: false }
+            End { machine, sent: Vec::new(), processed: 0, ahead: 0, wrote: false, got: false, failed: false }
         };
         let mut world =
             Self { client: end(pairing.client), server: end(pairing.server), network: Vec::new() };
@@ -172,7 +189,14 @@ impl World {
         for role in [Role::Client, Role::Server] {
             let mut world = self.clone();
             let end = world.end(role);
-            if matches!(end.machine.control(), Control::Connected(_)) && !end.wrote {
+            if !matches!(end.machine.control(), Control::Connected(_)) {
+                continue;
+            }
+            // Who closes before its last flight is acknowledged may leave a 1.3 server to its deadline: not checked here.
+            if end.machine.is_answered() {
+                next.push(self.applied(role, Input::App(App::Close)));
+            }
+            if !end.wrote {
                 end.wrote = true;
                 next.push(world.applied(role, Input::App(App::Send)));
             }
@@ -218,6 +242,8 @@ impl World {
         let end = self.end(role);
         end.processed += u16::from(step.processed);
         end.got |= step.outputs.contains(&Output::Event(Event::Delivered));
+        let failures = [Output::Event(Event::Failed), Output::Event(Event::FatalAlert)];
+        end.failed |= failures.iter().any(|failure| step.outputs.contains(failure));
         self.transmit(role, &step.outputs);
     }
 
@@ -260,8 +286,8 @@ impl World {
     }
 
     fn is_complete(&self) -> bool {
-        let connected = |end: &End| matches!(end.machine.control(), Control::Connected(_));
-        connected(&self.client) && connected(&self.server) && self.client.machine.is_answered()
+        let done = |end: &End| matches!(end.machine.control(), Control::Connected(_) | Control::Closed);
+        done(&self.client) && done(&self.server) && self.client.machine.is_answered()
     }
 
     /// The properties that can be seen in one state.
@@ -281,7 +307,7 @@ impl World {
         check(!(both && is_12), "S14: 1.2 although both have 1.3");
         check(!self.client.got || self.server.wrote, "S5: the client got what nobody sent");
         check(!self.server.got || self.client.wrote, "S5: the server got what nobody sent");
-        check(!controls.contains(&Control::Closed), "L4: honest ends broke off");
+        check(!self.client.failed && !self.server.failed, "L4: honest ends broke off");
         let timer = self.client.machine.has_timer() || self.server.machine.has_timer();
         let suspended = matches!(self.server.machine.control(), Control::Psk { .. });
         check(timer || suspended || self.is_complete(), "L3: nobody has a timer");
@@ -360,9 +386,11 @@ impl End {
                 _ if end => Place::FlightEnd,
                 _ => Place::FlightPart,
             }),
-            Control::Connected(_) if hello => None,
-            Control::Connected(_) => Some(if last { Place::FlightEnd } else { Place::FlightPart }),
-            Control::Listening | Control::Closed => None,
+            Control::Connected(_) | Control::Closed if hello => None,
+            Control::Connected(_) | Control::Closed => {
+                Some(if last { Place::FlightEnd } else { Place::FlightPart })
+            }
+            Control::Listening => None,
         }
     }
 
