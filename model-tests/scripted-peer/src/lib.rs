@@ -21,6 +21,7 @@ mod compose;
 mod conversation;
 mod hear;
 mod honest;
+mod outgoing;
 mod peer;
 
 pub use action::{Content, Message, Record};

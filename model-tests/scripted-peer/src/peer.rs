@@ -10,10 +10,11 @@ use dtls_core::{
 use simulated_network::Prng;
 
 use crate::{
-    action::{AckList, Content, Handshake, Message as Said, Number, Piece, Record, Seal, Seq},
+    action::{AckList, Content, Handshake, Number, Piece, Record, Seal, Seq},
     codec::{ClientHello, ack, extension, fragment, get, vector},
     conversation::{Conversation, Shares},
     hear::{Heard, Inbox, Remark, What, describe, next_record},
+    outgoing::Outgoing,
 };
 
 /// Epochs that a peer can send in.
@@ -84,8 +85,8 @@ pub struct ScriptedPeer {
     pub(crate) conversation: Conversation,
     /// The last ClientHello of either side.
     last_hello: Option<Arc<Message>>,
-    /// Messages that were sent but, as far as is known, not taken in yet; the newest last.
-    pending: Vec<Pending>,
+    /// Messages that were sent but, as far as is known, not taken in yet.
+    outgoing: Outgoing,
     /// Messages that were taken in.
     taken: Vec<Taken>,
     next_seq: u16,
@@ -127,15 +128,6 @@ pub struct Taken {
 }
 
 #[derive(Clone)]
-struct Pending {
-    said: Said,
-    message: Arc<Message>,
-    epoch: u16,
-    /// Whether all of it was sent so that the other end can read it.
-    complete: bool,
-}
-
-#[derive(Clone)]
 struct Sent {
     epoch: u16,
     content: Content,
@@ -162,7 +154,7 @@ impl ScriptedPeer {
             exchange: Exchange::default(),
             conversation: Conversation::default(),
             last_hello: None,
-            pending: Vec::new(),
+            outgoing: Outgoing::default(),
             taken: Vec::new(),
             next_seq: 0,
             numbers: [0; EPOCHS],
@@ -190,20 +182,18 @@ impl ScriptedPeer {
     /// What the other end has taken in of this peer's handshake messages: all below `next`.
     pub fn taken(&mut self, next: u16) {
         while self.next_seq < next {
-            let newest = self.pending.iter().rev().find(|p| p.message.seq == self.next_seq);
-            if let Some(Pending { message, epoch, .. }) = newest.cloned() {
+            if let Some((message, epoch)) = self.outgoing.message(self.next_seq) {
                 self.commit(message, epoch);
             }
             self.next_seq += 1;
         }
-        self.pending.retain(|pending| pending.message.seq >= next);
+        self.outgoing.forget_before(next);
     }
 
     /// Whatever the other end should have taken in of this peer's messages, it has: all that were sent whole, one after the
     /// other, where it could read them.
     pub fn assume_taken(&mut self) {
-        let is_next = |p: &Pending, next| p.complete && p.message.seq == next;
-        while self.pending.iter().any(|p| is_next(p, self.next_seq)) {
+        while self.outgoing.has_whole(self.next_seq) {
             self.taken(self.next_seq.saturating_add(1));
         }
     }
@@ -217,7 +207,7 @@ impl ScriptedPeer {
     /// back is still known.
     pub fn start_over(&mut self, seq: u16) {
         self.conversation.restart(&[]);
-        self.pending.clear();
+        self.outgoing.clear();
         self.taken.clear();
         self.next_seq = seq;
     }
@@ -327,23 +317,12 @@ impl ScriptedPeer {
             if message.typ == HandshakeType::CLIENT_HELLO {
                 self.last_hello = Some(Arc::clone(&message));
             }
-            let said = handshake.message.clone();
-            let complete = readable && to == message.body.len();
-            let epoch = record.epoch;
-            self.note_pending(Pending { said, message: Arc::clone(&message), epoch, complete });
+            if readable && message.seq >= self.next_seq {
+                let length = message.body.len();
+                self.outgoing.sent(&message, record.epoch, (from.min(length), to.min(length)));
+            }
         }
         fragment(message.typ, message.seq, &message.body, from, to)
-    }
-
-    /// Of messages with one number the newest is taken in when its turn comes; of those that came ahead of their turn the one
-    /// that was kept, which is the first.
-    fn note_pending(&mut self, new: Pending) {
-        let seq = new.message.seq;
-        let kept = |p: &Pending| p.message.seq == seq && p.epoch == new.epoch && p.complete;
-        if seq < self.next_seq || (seq > self.next_seq && self.pending.iter().any(kept)) {
-            return;
-        }
-        self.pending.push(new);
     }
 
     /// The message to send: one that was sent already where it comes again or goes on, else a new one. One that was sent but
@@ -364,16 +343,13 @@ impl ScriptedPeer {
                 self.next_seq.saturating_sub(1)
             }
         };
-        let same = self.pending.iter().position(|p| p.said == *said && p.message.seq == seq);
         let goes_on = matches!(piece, Piece::Rest | Piece::Range(..));
-        let stays = goes_on || seq > self.next_seq;
-        match same {
-            Some(index) if stays => self.pending.remove(index).message,
-            _ => {
-                self.pending.retain(|p| p.said != *said || p.message.seq != seq);
-                Arc::new(Message { typ, seq, body: self.compose(said, seq) })
-            }
-        }
+        let known = self.outgoing.draft(said, seq).filter(|_| goes_on || seq > self.next_seq);
+        known.unwrap_or_else(|| {
+            let message = Arc::new(Message { typ, seq, body: self.compose(said, seq) });
+            self.outgoing.keep_draft(said, &message);
+            message
+        })
     }
 
     fn seal(&mut self, record: &Record, content: u8, body: &[u8]) -> Vec<u8> {
@@ -513,8 +489,7 @@ impl ScriptedPeer {
     fn hello_answered(&mut self) {
         let Some(hello) = &self.last_hello else { return };
         self.next_seq = self.next_seq.max(hello.seq.saturating_add(1));
-        let next = self.next_seq;
-        self.pending.retain(|pending| pending.message.seq >= next);
+        self.outgoing.forget_before(self.next_seq);
     }
 }
 

@@ -8,10 +8,12 @@
 //! side: servers without cookies get their ClientHellos padded to several thousand bytes, so that three times as many as were
 //! received are enough for every retransmission of a trace; handshakes have 10^7 seconds, and cookies last as long.
 
+mod compare;
 mod listen;
 mod speak;
 mod subject;
 mod sul;
 
+pub use compare::{Difference, difference_in, differences};
 pub use subject::{Reaction, Subject};
 pub use sul::{Learnable, Sul};
