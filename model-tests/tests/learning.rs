@@ -102,6 +102,15 @@ fn golden_paths() {
     }
 }
 
+/// A second hello without the key share it was asked for is refused before the application looks for any key
+/// (RFC 8446 §4.1.2).
+#[test]
+fn nobody_is_asked_for_the_key_of_a_hello_that_cannot_be_answered() {
+    let mut sul = Sul::new(Mode::named("server-13-dhe-deferred").unwrap());
+    let hello = "ClientHello+13+retry-cookie+no-share~start@0".parse().unwrap();
+    assert_eq!(outputs_to_string(&sul.step(hello)), "Alert+fatal+illegal_parameter@0 <Failed>");
+}
+
 #[test]
 fn random_words() {
     let mut rng = Prng::new(3);

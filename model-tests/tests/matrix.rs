@@ -245,12 +245,17 @@ fn inputs(row: &Row) -> Vec<(String, ContentType, Vec<u8>)> {
     whole.finish(100);
     let genuine = genuine_bodies(&whole);
     let seq = seq(&row.script, row.side).unwrap_or(100);
+    // Of those states that tell a Finished of one version from one of the other.
+    let is13 = row.script.ends.end(row.side).is_some_and(|end| {
+        let kind = end.connection().state_kind();
+        matches!(kind, StateKind::ClientExpectFinished13 | StateKind::ServerExpectFinished13)
+    });
     let mut inputs = Vec::new();
     for typ in (0..=u8::MAX).map(HandshakeType) {
         // All that have a name, and some that this library does not know.
         let unknown = UNKNOWN.iter().find(|(other, _)| *other == typ.0).map(|(_, name)| *name);
         if let Some(name) = typ.name().or(unknown) {
-            let body = genuine.get(&typ.0).cloned().unwrap_or_else(|| invented_body(typ));
+            let body = genuine.get(&typ.0).cloned().unwrap_or_else(|| invented_body(typ, is13));
             let [_, _, hi, lo] = (body.len() as u32).to_be_bytes();
             let [seq_hi, seq_lo] = seq.to_be_bytes();
             let header = [typ.0, 0, hi, lo, seq_hi, seq_lo, 0, 0, 0, 0, hi, lo];
@@ -293,7 +298,7 @@ fn genuine_bodies(script: &Script) -> BTreeMap<u8, Vec<u8>> {
 }
 
 /// Something well-formed for messages that the run has not shown yet; empty for those this library has no codec for.
-fn invented_body(typ: HandshakeType) -> Vec<u8> {
+fn invented_body(typ: HandshakeType, is13: bool) -> Vec<u8> {
     match typ {
         HandshakeType::HELLO_VERIFY_REQUEST => vec![0xfe, 0xff, 2, 7, 7],
         HandshakeType::SERVER_HELLO => {
@@ -301,7 +306,7 @@ fn invented_body(typ: HandshakeType) -> Vec<u8> {
         }
         HandshakeType::SERVER_KEY_EXCHANGE => vec![0, 1, b'h'],
         HandshakeType::CLIENT_KEY_EXCHANGE => vec![0, 1, b'i'],
-        HandshakeType::FINISHED => vec![0; 12],
+        HandshakeType::FINISHED => vec![0; if is13 { 32 } else { 12 }],
         HandshakeType::ENCRYPTED_EXTENSIONS => vec![0, 0],
         HandshakeType::KEY_UPDATE => vec![0],
         _ => Vec::new(),

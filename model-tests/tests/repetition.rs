@@ -150,10 +150,10 @@ fn an_alert_is_repeated_to_a_peer_that_goes_on() {
         WrongPeer::new(&setup13(), Side::Server)
             .until(|script| script.ends.end(Side::Client).is_some_and(End::connected))
     };
-    for (start, epoch) in [(finishing12(), 1), (finishing13(), 2)] {
-        let mut peer = start.message(epoch, Type::FINISHED, &[0; 32]);
+    for (start, epoch, body) in [(finishing12(), 1, &[0; 12][..]), (finishing13(), 2, &[0; 32])] {
+        let mut peer = start.message(epoch, Type::FINISHED, body);
         assert_eq!(alerts(&peer), 1);
-        let again = message(Type::FINISHED, 2, &[0; 32]);
+        let again = message(Type::FINISHED, 2, body);
         for expected in [2, 3, 4, 4, 4, 4] {
             // Other records are no sign that the peer is waiting.
             peer = peer.record(epoch, ContentType::APPLICATION_DATA, b"reading");

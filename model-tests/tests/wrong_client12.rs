@@ -170,8 +170,9 @@ fn what_is_wrong_in_client_key_exchange() {
 
 #[test]
 fn only_a_right_finished_ends_the_handshake() {
-    for body in [&[0; 12][..], &[0; 11], &[]] {
-        finishing(1).message(1, Type::FINISHED, body).assert_refused(Rule::BadFinished, Alert::DecryptError);
+    finishing(1).message(1, Type::FINISHED, &[0; 12]).assert_refused(Rule::BadFinished, Alert::DecryptError);
+    for body in [&[0; 13][..], &[0; 11], &[]] {
+        finishing(1).message(1, Type::FINISHED, body).assert_refused(DecodeError::Length, Alert::DecodeError);
     }
 }
 

@@ -339,7 +339,7 @@ fn the_encrypted_flight_has_its_order() {
         after().message(2, typ, &[0, 0]).assert_refused(Rule::UnexpectedMessage, Alert::UnexpectedMessage);
     }
     after().message(2, Type::FINISHED, &[0; 32]).assert_refused(Rule::BadFinished, Alert::DecryptError);
-    after().message(2, Type::FINISHED, &[0; 31]).assert_refused(Rule::BadFinished, Alert::DecryptError);
+    after().message(2, Type::FINISHED, &[0; 31]).assert_refused(DecodeError::Length, Alert::DecodeError);
 }
 
 /// The client has sent its Finished.

@@ -11,6 +11,7 @@ use model_tests::{
 
 const EC_POINT_FORMATS: u16 = 11;
 const EXTENDED_MASTER_SECRET: u16 = 23;
+const SUPPORTED_VERSIONS: u16 = 43;
 const RENEGOTIATION_INFO: u16 = 0xff01;
 const UNKNOWN: u16 = 0x1a1a;
 
@@ -52,6 +53,12 @@ fn what_is_wrong_in_server_hello() {
         (|h| h.legacy_version = [0xfe, 0xff], broken(Rule::SelectedUnofferedVersion), Alert::ProtocolVersion),
         (|h| h.legacy_version = [0xfe, 0xfc], broken(Rule::SelectedUnofferedVersion), Alert::ProtocolVersion),
         (|h| h.legacy_compression_method = 1, broken(Rule::SelectedCompression), Alert::IllegalParameter),
+        // The version of a hello that does not know the extension (RFC 5246 §7.4.1.4).
+        (
+            |h| set(&mut h.extensions, SUPPORTED_VERSIONS, &[0xfe, 0xfc]),
+            broken(Rule::UnofferedExtension),
+            Alert::UnsupportedExtension,
+        ),
         (
             |h| set(&mut h.extensions, UNKNOWN, &[]),
             broken(Rule::UnofferedExtension),
@@ -191,8 +198,9 @@ fn finishing(read_epoch: u16) -> WrongPeer {
 
 #[test]
 fn only_a_right_finished_ends_the_handshake() {
-    for body in [&[0; 12][..], &[0; 11], &[]] {
-        finishing(1).message(1, Type::FINISHED, body).assert_refused(Rule::BadFinished, Alert::DecryptError);
+    finishing(1).message(1, Type::FINISHED, &[0; 12]).assert_refused(Rule::BadFinished, Alert::DecryptError);
+    for body in [&[0; 13][..], &[0; 11], &[]] {
+        finishing(1).message(1, Type::FINISHED, body).assert_refused(DecodeError::Length, Alert::DecodeError);
     }
     for typ in [Type::SERVER_HELLO, Type::CERTIFICATE, Type::NEW_SESSION_TICKET, Type::CERTIFICATE_REQUEST] {
         finishing(1)

@@ -22,7 +22,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use crate::{
     Arc,
-    error::{Error, PeerMisbehaved},
+    error::{DecodeError, Error, PeerMisbehaved},
     event::{Event, Negotiated},
     flow::{
         acks::Acks,
@@ -319,6 +319,11 @@ impl State {
     pub(crate) const fn is_handshaking(&self) -> bool {
         !matches!(self, Self::Established(_) | Self::Closed | Self::Failed(_))
     }
+}
+
+/// The length of a Finished is part of its form: wrong, it cannot be decoded (RFC 5246 §7.2.2, RFC 8446 §6.2).
+fn check_verify_data_len(message: &Message<'_>, expected: usize) -> Result<(), Error> {
+    if message.body.len() == expected { Ok(()) } else { Err(DecodeError::Length.into()) }
 }
 
 /// A message that this state does not take.

@@ -8,7 +8,7 @@ use crate::{
     crypto::Prf,
     error::{Error, PeerMisbehaved},
     event::{Negotiated, PeerIdentity},
-    handshake::{Cx, Established, suites::Suite12},
+    handshake::{Cx, Established, check_verify_data_len, suites::Suite12},
     record::epoch::{ReadEpoch, WriteEpoch},
     schedule::{
         exporter::Exporter,
@@ -104,6 +104,7 @@ impl Keyed {
             Role::Server => Role::Client,
         };
         let expected = verify_data(&self.prf(settings)?, peer, &self.hellos.transcript.current());
+        check_verify_data_len(message, expected.len())?;
         if !finished_is(&expected, message.body) {
             return Err(PeerMisbehaved::BadFinished.into());
         }

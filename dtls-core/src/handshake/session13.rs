@@ -6,7 +6,7 @@ use crate::{
     config::Settings,
     error::{Error, PeerMisbehaved},
     event::{Negotiated, PeerIdentity},
-    handshake::{Cx, Established, suites::Suite13},
+    handshake::{Cx, Established, check_verify_data_len, suites::Suite13},
     record::{
         epoch::{ReadEpoch, WriteEpoch},
         protect::Protection,
@@ -120,6 +120,7 @@ impl Keys13 {
     pub(crate) fn check_finished(&mut self, settings: &Settings, message: &Message<'_>) -> Result<(), Error> {
         let hash = settings.hash(self.agreed.suite.hash)?;
         let (peer, _) = self.by_direction(&self.stage.client, &self.stage.server);
+        check_verify_data_len(message, hash.algorithm().digest_len())?;
         if !peer.verifies(hash, &self.transcript.current(), message.body) {
             return Err(PeerMisbehaved::BadFinished.into());
         }

@@ -74,6 +74,10 @@ impl ExpectServerHello {
             HandshakeType::HELLO_VERIFY_REQUEST => self.on_verify_request(message, cx),
             HandshakeType::SERVER_HELLO => {
                 let hello = ServerHello::parse(message.body)?;
+                if hello.extensions.selected_version.is_some() && !self.config.0.settings.speaks13() {
+                    // A hello of DTLS 1.2 alone does not offer the extension (RFC 5246 §7.4.1.4).
+                    return Err(PeerMisbehaved::UnofferedExtension.into());
+                }
                 if hello.extensions.misplaced {
                     return Err(PeerMisbehaved::MisplacedExtension.into());
                 }
@@ -123,7 +127,7 @@ impl ExpectServerHello {
     fn check13(&self, version: ProtocolVersion, hello: &ServerHello<'_>) -> Result<&'static Suite13, Error> {
         let settings = &self.config.0.settings;
         let framed = hello.version == ProtocolVersion::DTLS1_2;
-        if version != ProtocolVersion::DTLS1_3 || !settings.speaks13() || !framed {
+        if version != ProtocolVersion::DTLS1_3 || !framed {
             return Err(PeerMisbehaved::BadSelectedVersion.into());
         }
         if !hello.session_id.is_empty() {

@@ -82,6 +82,10 @@ pub(crate) fn on_client_hello(
     let ExpectClientHello { config, retry } = state;
     check_legacy13(hello)?;
     let selection = select13(&config.0, hello)?;
+    if let Some(group) = selection.group {
+        // Before anybody looks for a key.
+        peer_share(hello, group)?;
+    }
     let psks = hello.extensions.offered_psks.ok_or(PeerIncompatible::NoPskOffered)?;
     match &config.0.psks {
         PskSource::Table(table) => {
@@ -155,7 +159,7 @@ impl Request<'_> {
         }
         transcript.add(self.message);
         let own = group.map(|group| OwnShare::make(settings, group, cx.rng)).transpose()?;
-        let shared = own.as_ref().map(|own| own.agree(self.peer_share(own.group)?)).transpose()?;
+        let shared = own.as_ref().map(|own| own.agree(peer_share(self.hello, own.group)?)).transpose()?;
         cx.begin_flight(Delivery::UntilAcked);
         cx.enable_acks();
         self.send_server_hello(index, own.as_ref(), &mut transcript, cx)?;
@@ -186,14 +190,6 @@ impl Request<'_> {
         Ok(transcript)
     }
 
-    /// The client's key for the group that was chosen.
-    fn peer_share(&self, group: NamedGroup) -> Result<&[u8], Error> {
-        let shares = self.hello.extensions.key_shares.ok_or(PeerMisbehaved::MissingExtension)?;
-        let share = shares.iter().find(|share| share.group == group);
-        // The listener has asked for it (RFC 8446 §4.1.2).
-        Ok(share.map(|s| s.public_key).ok_or(PeerMisbehaved::ChangedAfterHelloRetryRequest)?)
-    }
-
     fn send_server_hello(
         &self,
         index: usize,
@@ -218,6 +214,14 @@ impl Request<'_> {
         };
         cx.push(HandshakeType::SERVER_HELLO, |w| answer.write(w), |m| transcript.add(m))
     }
+}
+
+/// The client's key for the group that was chosen.
+fn peer_share<'h>(hello: &ClientHello<'h>, group: NamedGroup) -> Result<&'h [u8], Error> {
+    let shares = hello.extensions.key_shares.ok_or(PeerMisbehaved::MissingExtension)?;
+    let share = shares.iter().find(|share| share.group == group);
+    // The listener has asked for it (RFC 8446 §4.1.2).
+    Ok(share.map(|s| s.public_key).ok_or(PeerMisbehaved::ChangedAfterHelloRetryRequest)?)
 }
 
 /// A HelloRetryRequest, which is sent by the listener and rebuilt byte for byte for the transcript.
