@@ -6,19 +6,22 @@
 //! its own, under a record number of its epoch that was never used before. "The end" is the end under test.
 //!
 //! - A protected record ([`Record::epoch`] 1 to 3) of an epoch for which the end has read keys is sealed under those keys.
-//!   For an epoch for which it has none (not yet, or not any more), it is sealed under a key of nobody's: noise, now and for ever.
+//!   For an epoch for which it has none (not yet, or not any more), it is sealed under a key of nobody's: noise, now and
+//!   for ever.
 //!   [`Seal::Broken`] is the same record with one bit of its tag flipped.
 //! - A handshake message bears the `message_seq` that its [`Seq`] says, relative to the one the end expects next.
 //! - The peer keeps one transcript: what the end sent and what the end processed, in the order of `message_seq`. A
 //!   `Finished` that is not bad is right for it. With [`Seq::Ahead`] it is right for the transcript in which the one
 //!   message that is still missing in front of it is the one an honest peer would send.
 //! - Values the symbol does not name are those of an honest peer, the same for the whole trace: every whole message and its
-//!   pieces of one symbol have the same bytes as long as the `message_seq` is the same, except for what depends on the transcript.
+//!   pieces of one symbol have the same bytes as long as the `message_seq` is the same, except for what depends on the
+//!   transcript.
 //!
 //! # How bytes become outputs
 //!
-//! After each input everything the end has to send is taken from it, then its events. Outputs are the messages in the order
-//! they were sent (a message in several fragments or in a record shared with others is one output), then the events.
+//! After each input everything the end has to send is taken from it, then its events. Outputs are the messages in the
+//! order they were sent (a message in several fragments or in a record shared with others is one output), then the
+//! events.
 //!
 //! # Time
 //!
@@ -34,9 +37,9 @@ pub enum Input {
     Rx(Record),
     /// A byte-identical copy of the datagram of the last `Rx` of this trace; nothing if there was none.
     Replay,
-    /// Handshake messages the end has processed come again: same `message_seq`, same bytes, sealed in the epoch they were
-    /// first sent in, in fresh records of one datagram each. Nothing if there are none. A listener has processed nothing; the
-    /// hello that a connection was created by is that connection's first message.
+    /// Handshake messages the end has processed come again: same `message_seq`, same bytes, sealed in the epoch they
+    /// were first sent in, in fresh records of one datagram each. Nothing if there are none. A listener has processed
+    /// nothing; the hello that a connection was created by is that connection's first message.
     Again(Again),
     /// The end's next deadline has come.
     Timer,
@@ -45,8 +48,8 @@ pub enum Input {
 }
 
 /// Which messages come again. A ChangeCipherSpec belongs to the flight of its Finished. A *complete flight* is one
-/// that the end has processed to its last message and answered (or, if it is the last of the handshake, been connected by).
-/// What comes after the handshake is no flight.
+/// that the end has processed to its last message and answered (or, if it is the last of the handshake, been connected
+/// by). What comes after the handshake is no flight.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Again {
     /// The first message of the peer's last complete flight.
@@ -64,7 +67,8 @@ pub enum App {
     Send,
     /// Closes the connection. At a listener without a connection: nothing.
     Close,
-    /// Answers [`Event::NeedPsk`] with the key that the peer uses, whichever identity it named. Nothing if the end does not wait for it.
+    /// Answers [`Event::NeedPsk`] with the key that the peer uses, whichever identity it named. Nothing if the end
+    /// does not wait for it.
     PskFound,
     /// Answers [`Event::NeedPsk`]: there is no such key. Nothing if the end does not wait for it.
     PskNotFound,
@@ -73,8 +77,9 @@ pub enum App {
 /// A record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Record {
-    /// 0: DTLSPlaintext. 1: first keys of DTLS 1.2; early data in 1.3 (nobody has keys for that). 2: handshake keys of 1.3.
-    /// 3: first application keys of 1.3. While the version is open a protected record has the 1.2 form for epoch 1, the 1.3 form else.
+    /// 0: DTLSPlaintext. 1: first keys of DTLS 1.2; early data in 1.3 (nobody has keys for that). 2: handshake keys of
+    /// 1.3. 3: first application keys of 1.3. While the version is open a protected record has the 1.2 form for epoch
+    /// 1, the 1.3 form else.
     pub epoch: u8,
     /// Always `Genuine` in epoch 0.
     pub seal: Seal,
@@ -122,7 +127,8 @@ pub struct Handshake {
 /// A `message_seq`, relative to the one the end expects next (after what it had buffered and could process).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Seq {
-    /// The one the end expects next. For an end that has no connection yet: 0 for a ClientHello without a cookie, 1 with one.
+    /// The one the end expects next. For an end that has no connection yet: 0 for a ClientHello without a cookie, 1
+    /// with one.
     Next,
     /// The one after that: a gap of one message.
     Ahead,
@@ -158,7 +164,8 @@ pub enum Message {
     ServerKeyExchange(Params),
     /// To a client, 1.2.
     ServerHelloDone,
-    /// To a server, 1.2: the identity it has a key for, or another one of another length; with ECDHE_PSK also a valid public value.
+    /// To a server, 1.2: the identity it has a key for, or another one of another length; with ECDHE_PSK also a valid
+    /// public value.
     ClientKeyExchange(Params),
     /// 1.3: empty.
     EncryptedExtensions,
@@ -342,7 +349,8 @@ pub struct Description(pub u8);
 pub enum Acked {
     /// None.
     Empty,
-    /// Every record in which the end has so far sent messages of its current flight (the last it sent). Empty if there is none.
+    /// Every record in which the end has so far sent messages of its current flight (the last it sent). Empty if there
+    /// is none.
     All,
     /// Of those the ones of epoch 0.
     Plain,
@@ -366,7 +374,8 @@ pub enum Output {
 /// What the end sends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Sent {
-    /// A ClientHello: with the cookie it was last given (in whichever field), with a share for the group it was asked for.
+    /// A ClientHello: with the cookie it was last given (in whichever field), with a share for the group it was asked
+    /// for.
     ClientHello {
         /// It has a cookie.
         cookie: bool,

@@ -1,77 +1,89 @@
 //! What the RFCs leave open. The model is a function of these choices and of nothing else.
 //!
-//! The default of each is the documented policy of this library, or what the RFC recommends. Two things are no choices because only one way
-//! is built: a HelloRetryRequest always has a cookie, so that the server keeps no state even where it does not ask for one
-//! (RFC 9147 §5.1), and a KeyUpdate of the peer ends the connection (unexpected_message).
+//! The default of each is the documented policy of this library, or what the RFC recommends. Two things are no choices
+//! because only one way is built: a HelloRetryRequest always has a cookie, so that the server keeps no state even
+//! where it does not ask for one (RFC 9147 §5.1), and a KeyUpdate of the peer ends the connection
+//! (unexpected_message).
 
 use crate::alphabet::Description;
 
 /// One answer to each open question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Choices {
-    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: a repeated flight makes this end repeat its own; how often before its clock has moved
-    /// by a retransmission timeout or it has sent a new flight. `None`: always. Default 2 (SECURITY.md).
+    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: a repeated flight makes this end repeat its own; how often before its clock
+    /// has moved by a retransmission timeout or it has sent a new flight. `None`: always. Default 2 (SECURITY.md).
     pub repeats: Option<u8>,
-    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1 speak of "a retransmitted flight": whether any message of it counts for it, not only its
-    /// last. Default no.
+    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1 speak of "a retransmitted flight": whether any message of it counts for it,
+    /// not only its last. Default no.
     pub any_message_repeats: bool,
-    /// RFC 9147 §5.1, RFC 6347 §4.2.1: whether a HelloVerifyRequest or HelloRetryRequest that comes again makes the client send its
-    /// second hello again, as any flight would, or is only dropped. Default yes.
+    /// RFC 9147 §5.1, RFC 6347 §4.2.1: whether a HelloVerifyRequest or HelloRetryRequest that comes again makes the
+    /// client send its second hello again, as any flight would, or is only dropped. Default yes.
     pub repeats_second_hello: bool,
-    /// RFC 6347 §4.1, RFC 9147 §5.8.1: whether a repeated flight in epoch 0 is answered although epoch 1 or 2 is keyed for
-    /// reading. Default no: plaintext is dropped then (SECURITY.md); the timers of both ends suffice.
+    /// RFC 6347 §4.1, RFC 9147 §5.8.1: whether a repeated flight in epoch 0 is answered although epoch 1 or 2 is keyed
+    /// for reading. Default no: plaintext is dropped then (SECURITY.md); the timers of both ends suffice.
     pub answers_plaintext_repeats: bool,
-    /// RFC 6347 §4.2.5: whether a server remembers a ChangeCipherSpec that overtook the ClientKeyExchange of its flight. Default yes.
+    /// RFC 6347 §4.2.5: whether a server remembers a ChangeCipherSpec that overtook the ClientKeyExchange of its
+    /// flight. Default yes.
     pub remembers_early_ccs: bool,
-    /// RFC 5246 §7.2.2, RFC 6347 §4.2.5: whether a ChangeCipherSpec under keys ends the connection (unexpected_message). Default no: ignored.
+    /// RFC 5246 §7.2.2, RFC 6347 §4.2.5: whether a ChangeCipherSpec under keys ends the connection
+    /// (unexpected_message). Default no: ignored.
     pub protected_ccs_is_fatal: bool,
-    /// RFC 6347 §4.2.3, RFC 9147 §5.5: a fragment that contradicts those of the same `message_seq`: dropped, or `illegal_parameter`. Default dropped.
+    /// RFC 6347 §4.2.3, RFC 9147 §5.5: a fragment that contradicts those of the same `message_seq`: dropped, or
+    /// `illegal_parameter`. Default dropped.
     pub mismatch_is_fatal: bool,
     /// RFC 6347 §4.2.3, RFC 9147 §5.5: overlapping bytes that differ: whether the later ones win. Default no.
     pub later_bytes_win: bool,
-    /// RFC 5746 §4.5, RFC 5246 §7.4.1.1: a renegotiation is refused by the warning no_renegotiation, or by silence. Default the warning.
+    /// RFC 5746 §4.5, RFC 5246 §7.4.1.1: a renegotiation is refused by the warning no_renegotiation, or by silence.
+    /// Default the warning.
     pub warns_of_no_renegotiation: bool,
-    /// RFC 5246 §7.4.1.1: a HelloRequest in epoch 0 during the handshake is ignored, or fatal (unexpected_message). Default ignored.
+    /// RFC 5246 §7.4.1.1: a HelloRequest in epoch 0 during the handshake is ignored, or fatal (unexpected_message).
+    /// Default ignored.
     pub hello_request_is_fatal: bool,
     /// RFC 5246 §7.2.2, RFC 8446 §6.2: the alert for a handshake type nobody knows. Default unexpected_message.
     pub unknown_message: Description,
     /// RFC 4279 §2, RFC 7925 §4.2, RFC 8446 §6.2: the alert for an identity without a key. Default decrypt_error.
     pub unknown_psk: Description,
-    /// RFC 8446 §4.2.11 does not say what a client that can only do PSK answers to a ServerHello without one. Default handshake_failure.
+    /// RFC 8446 §4.2.11 does not say what a client that can only do PSK answers to a ServerHello without one. Default
+    /// handshake_failure.
     pub server_without_psk: Description,
-    /// Whether a hello that is refused for anything but its version or its cookie, after it is proven, costs a connection that fails
-    /// (with its event), or is answered by the listener. Default a connection.
+    /// Whether a hello that is refused for anything but its version or its cookie, after it is proven, costs a
+    /// connection that fails (with its event), or is answered by the listener. Default a connection.
     pub refusal_needs_connection: bool,
-    /// Whether a hello without a common version costs a connection where there are no cookies. Default no: the listener answers.
+    /// Whether a hello without a common version costs a connection where there are no cookies. Default no: the
+    /// listener answers.
     pub version_refusal_needs_connection: bool,
     /// RFC 9147 §7.1: whether a client's hello is acknowledged while the server waits for the key. Default no.
     pub acks_while_suspended: bool,
     /// Messages that come while the server waits for the key: kept for later, or dropped. Default kept.
     pub keeps_while_suspended: bool,
-    /// RFC 9147 §7: whether messages of the past are acknowledged at once after the handshake, or after a quarter of the timeout like
-    /// others. Default like others.
+    /// RFC 9147 §7: whether messages of the past are acknowledged at once after the handshake, or after a quarter of
+    /// the timeout like others. Default like others.
     pub acks_repeats_at_once: bool,
     /// RFC 9147 §7: whether ACKs in epoch 0 are honoured once 1.3 is known (they MAY be). Default yes.
     pub honours_plaintext_acks: bool,
     /// RFC 9147 §7.1: whether an empty ACK makes an end repeat what is not acknowledged. Default no.
     pub empty_ack_repeats: bool,
-    /// RFC 9147 §7.2: whether a piece of a message implicitly acknowledges the flight it answers, or only a whole message. Default
-    /// any record, as §7.2 says.
+    /// RFC 9147 §7.2: whether a piece of a message implicitly acknowledges the flight it answers, or only a whole
+    /// message. Default any record, as §7.2 says.
     pub any_record_acknowledges: bool,
-    /// RFC 8446 §4.6.1: whether a NewSessionTicket, which can only follow the client's Finished, acknowledges it. Default no.
+    /// RFC 8446 §4.6.1: whether a NewSessionTicket, which can only follow the client's Finished, acknowledges it.
+    /// Default no.
     pub ticket_acknowledges: bool,
-    /// RFC 9147 §7: the epoch in which a 1.3 server that has sent its Finished sends alerts and ACKs until the client's comes.
-    /// Default 3, the highest it can send in.
+    /// RFC 9147 §7: the epoch in which a 1.3 server that has sent its Finished sends alerts and ACKs until the
+    /// client's comes. Default 3, the highest it can send in.
     pub server_epoch: u8,
-    /// RFC 8446 §6.2, RFC 9147 §4.5.2: whether application data in epoch 2 is fatal (unexpected_message) or dropped. Default fatal.
+    /// RFC 8446 §6.2, RFC 9147 §4.5.2: whether application data in epoch 2 is fatal (unexpected_message) or dropped.
+    /// Default fatal.
     pub early_data_is_fatal: bool,
-    /// RFC 9147 §6.1: a new message under the handshake keys after the handshake: fatal (unexpected_message) or dropped. Default fatal.
+    /// RFC 9147 §6.1: a new message under the handshake keys after the handshake: fatal (unexpected_message) or
+    /// dropped. Default fatal.
     pub late_message_is_fatal: bool,
     /// Whether alerts of the retained epoch 2 count after the handshake. Default yes.
     pub honours_old_alerts: bool,
     /// RFC 5246 §7.2.1: whether a close_notify is answered by one. Default yes (1.2 MUST, 1.3 may).
     pub answers_close: bool,
-    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: whether an end that was closed in good order still repeats its last flight or ACK. Default yes.
+    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: whether an end that was closed in good order still repeats its last flight or
+    /// ACK. Default yes.
     pub answers_when_closed: bool,
     /// RFC 8446 §6.1: whether close_notify is sent by an end that closes before it is connected. Default yes.
     pub close_in_handshake: bool,

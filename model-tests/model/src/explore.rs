@@ -6,8 +6,8 @@ use crate::alphabet::{Input, Output};
 use crate::machine::Machine;
 use crate::mode::Mode;
 
-/// A Mealy machine as tables. State 0 is the initial one; states are numbered in the order a breadth-first walk over `inputs`
-/// meets them.
+/// A Mealy machine as tables. State 0 is the initial one; states are numbered in the order a breadth-first walk over
+/// `inputs` meets them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ExplicitMealy {
     /// The alphabet.
@@ -86,7 +86,8 @@ impl ExplicitMealy {
         }
     }
 
-    /// One state for each class. A breadth-first walk has numbered the states, so the first of each class keeps the order.
+    /// One state for each class. A breadth-first walk has numbered the states, so the first of each class keeps the
+    /// order.
     fn quotient(&self, class: &[usize]) -> Self {
         let mut first: Vec<usize> = Vec::new();
         for (state, class) in class.iter().enumerate() {

@@ -86,7 +86,8 @@ impl Machine {
         }
     }
 
-    /// The next deadline. The clock moves by a quarter of the retransmission timeout for an ACK and by the whole of it for a flight.
+    /// The next deadline. The clock moves by a quarter of the retransmission timeout for an ACK and by the whole of it
+    /// for a flight.
     pub(crate) fn on_timer(&mut self, turn: &mut Turn) {
         if self.flow.ack_due {
             turn.rule(&["9147-7.1-send-3"]);
@@ -287,7 +288,8 @@ impl Machine {
         turn.send(vec![(self.records.sending(), alert)]);
     }
 
-    /// The peer's last flight is complete. Who spoke last has to answer it when it comes again; in 1.3 both ends keep the keys of epoch 2.
+    /// The peer's last flight is complete. Who spoke last has to answer it when it comes again; in 1.3 both ends keep
+    /// the keys of epoch 2.
     pub(crate) fn connected(&mut self) {
         let Mode { role, .. } = self.setting.mode;
         let is_13 = self.control == Control::Connected(Version::V13);

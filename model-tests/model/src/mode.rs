@@ -9,8 +9,8 @@ use crate::alphabet::Input;
 pub enum Role {
     /// Its ClientHello is sent already when a trace begins.
     Client,
-    /// A listener without state, until a ClientHello has proven that it deserves a connection. From then on the listener is out of
-    /// the game and every record goes to that one connection.
+    /// A listener without state, until a ClientHello has proven that it deserves a connection. From then on the
+    /// listener is out of the game and every record goes to that one connection.
     Server,
 }
 
@@ -32,8 +32,8 @@ pub struct Mode {
     pub role: Role,
     /// Its versions.
     pub versions: Versions,
-    /// With a Diffie-Hellman exchange: ECDHE_PSK suites in 1.2, psk_dhe_ke in 1.3, two groups, of which a client sends a share for the
-    /// first and a server has only one. Without: PSK suites, psk_ke, and no groups anywhere.
+    /// With a Diffie-Hellman exchange: ECDHE_PSK suites in 1.2, psk_dhe_ke in 1.3, two groups, of which a client sends
+    /// a share for the first and a server has only one. Without: PSK suites, psk_ke, and no groups anywhere.
     pub ephemeral: bool,
     /// Server: asks for a cookie. Always false for clients, which answer whoever asks.
     pub cookie: bool,

@@ -1,11 +1,12 @@
 //! A model client and a model server with a bad network between them: every state they can get into.
 //!
-//! The network is the set of everything that was ever sent; delivery does not remove. A transmission that is delivered again
-//! stands for a later one of the same message (a byte-identical copy is dropped by any end that has a connection). So loss,
-//! duplication, reordering, delay and replay are covered without a bound.
+//! The network is the set of everything that was ever sent; delivery does not remove. A transmission that is delivered
+//! again stands for a later one of the same message (a byte-identical copy is dropped by any end that has a
+//! connection). So loss, duplication, reordering, delay and replay are covered without a bound.
 //!
-//! That every state can complete is checked the hard way: everything on the network is lost, and from then on nothing is. Timers and
-//! the deliveries they cause have to connect both ends, or to close them where one of the applications has closed.
+//! That every state can complete is checked the hard way: everything on the network is lost, and from then on nothing
+//! is. Timers and the deliveries they cause have to connect both ends, or to close them where one of the applications
+//! has closed.
 
 use std::collections::{BTreeMap, HashSet};
 

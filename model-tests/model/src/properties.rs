@@ -1,7 +1,7 @@
 //! What must hold on every trace, whatever the end is: properties as an observer that sees inputs and outputs only.
 //!
-//! The observer knows nothing of the model's states, so it can watch an implementation as well. The names S1 to S20 (safety)
-//! and L1 to L7 (liveness) are those of the project's list of properties, repeated at each check.
+//! The observer knows nothing of the model's states, so it can watch an implementation as well. The names S1 to S20
+//! (safety) and L1 to L7 (liveness) are those of the project's list of properties, repeated at each check.
 
 use core::fmt;
 
@@ -294,8 +294,8 @@ impl Observer {
         ensure(self.seen & FINISHED != 0, Property::Authentication)
     }
 
-    /// Notes what came in. A message that was dropped as noise may be noted too early; that makes this observer miss something, never
-    /// complain wrongly.
+    /// Notes what came in. A message that was dropped as noise may be noted too early; that makes this observer miss
+    /// something, never complain wrongly.
     fn note(&mut self, input: Input, outputs: &[Output]) {
         for output in outputs {
             if let Output::Tx(_, Sent::ServerHello(version)) = output {

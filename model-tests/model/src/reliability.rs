@@ -1,7 +1,7 @@
 //! Reliability: the order of messages, their pieces, flights and their repetition, ACKs.
 //!
-//! It knows messages by name and `message_seq`, not what they mean, and no keys. An ACK is a set of messages here: which of the
-//! own flight the peer has.
+//! It knows messages by name and `message_seq`, not what they mean, and no keys. An ACK is a set of messages here:
+//! which of the own flight the peer has.
 
 use crate::alphabet::*;
 use crate::guard::Guard;
@@ -77,7 +77,8 @@ const WINDOW: usize = 3;
 pub struct Reliability {
     /// Pieces of the next message: its epoch, and which piece is there.
     pub partial: Option<(Message, u8, Piece)>,
-    /// Whole messages by their distance from the next one, with their epochs. The first one waits only while the server is suspended.
+    /// Whole messages by their distance from the next one, with their epochs. The first one waits only while the
+    /// server is suspended.
     pub waiting: [Option<(Message, u8)>; WINDOW],
     /// A ChangeCipherSpec came before the message in front of it.
     pub early_ccs: bool,

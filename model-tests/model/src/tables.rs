@@ -10,7 +10,8 @@ use crate::mode::Mode;
 use crate::names::outputs_to_string;
 use crate::network::{self, Pairing};
 
-/// The table of a mode. A line `outputs -> state: inputs` for all inputs that lead to the same; what is not listed does nothing.
+/// The table of a mode. A line `outputs -> state: inputs` for all inputs that lead to the same; what is not listed
+/// does nothing.
 #[must_use]
 pub fn text(mode: Mode, machine: &ExplicitMealy) -> String {
     let mut text = String::new();

@@ -6,8 +6,8 @@ use reference_model::explore::explore_machine;
 use reference_model::properties::{Observer, Property};
 use reference_model::{Choices, Guard, Input, Machine, Mode, explore};
 
-/// Walks over all pairs of a state and what an observer can have seen, breadth first. The first word to each property that is
-/// violated; no further than to the one that is looked for, if there is one.
+/// Walks over all pairs of a state and what an observer can have seen, breadth first. The first word to each property
+/// that is violated; no further than to the one that is looked for, if there is one.
 fn violations(initial: &Machine, wanted: Option<Property>) -> BTreeMap<Property, Vec<Input>> {
     let machine = explore_machine(initial);
     let start = (0, Observer::new(initial.mode()));

@@ -42,8 +42,8 @@ fn guards_left_out_are_seen_between_honest_ends() {
     }
 }
 
-/// All of it holds under every other choice, but for one: who is closed and answers nothing leaves a peer that missed the end
-/// of the handshake alone.
+/// All of it holds under every other choice, but for one: who is closed and answers nothing leaves a peer that missed
+/// the end of the handshake alone.
 #[test]
 fn choices_leave_honest_ends_alone() {
     for (name, choices) in Choices::alternatives() {
