@@ -1,7 +1,9 @@
 //! Which records of DTLS 1.3 are acknowledged, when, and in what order, as read by a peer that opens the ACKs; and what an ACK
 //! spares its receiver (RFC 9147 §7).
 
-use dtls_core::{AckPolicy, CipherSuite, ContentType, HandshakeType, Instant, Limits, PskMode, StateKind};
+use dtls_core::{
+    AckPolicy, CipherSuite, ContentType, HandshakeType, Instant, Limits, PskMode, StateKind, TraceEvent,
+};
 use ideal_crypto::{PROVIDER, World};
 use model_tests::{
     KEY, Recipe, Setup, Side,
@@ -344,6 +346,34 @@ fn what_was_acknowledged_once_is_never_sent_again() {
         assert_eq!(taken(&mut peer).len() * usize::from(peer.end().unwrap().closed().is_none()), 0);
     }
     assert_eq!(peer.end().unwrap().connection().stats().timeouts, timeouts);
+}
+
+/// The first bytes of the client's Finished show that it has all of the server's flight, and nothing of that is sent again; without
+/// keys they show nothing.
+///
+/// 9147-7.2-recv-5
+#[test]
+fn a_part_of_the_answer_acknowledges_the_flight() {
+    let first_half = |seq: u8| [&[20, 0, 0, 32, 0, seq, 0, 0, 0, 0, 0, 16][..], &[7; 16]].concat();
+    let flights_again = |mut peer: WrongPeer| {
+        taken(&mut peer);
+        peer.script.ends.take_trace(Side::Server);
+        for _ in 0..8 {
+            peer.script.apply(&Step::NextTimer);
+            taken(&mut peer);
+        }
+        let trace = peer.script.ends.take_trace(Side::Server);
+        let sent = trace
+            .iter()
+            .filter(|event| matches!(event, TraceEvent::RecordSent { content: ContentType::HANDSHAKE, .. }));
+        sent.count()
+    };
+    let peer = server_with_a_flight_out();
+    let seq = peer.end().unwrap().connection().next_message_seq().unwrap() as u8;
+    assert!(flights_again(peer.clone()) > 4);
+    let plain = peer.clone().record(0, ContentType::HANDSHAKE, &first_half(seq));
+    assert!(flights_again(plain) > 4);
+    assert_eq!(flights_again(peer.record(2, ContentType::HANDSHAKE, &first_half(seq))), 0);
 }
 
 /// A client that has only records it cannot read has no version yet, and acknowledges nothing, whether it could speak the older

@@ -183,7 +183,9 @@ fn a_cookie_is_for_one_address_and_one_exchange() {
             ),
         )
     };
-    assert_eq!(ask(&mut listener, b"there", now), (true, false), "another address");
+    for address in [&b"hers"[..], b"there", b""] {
+        assert_eq!(ask(&mut listener, address, now), (true, false), "another address");
+    }
     assert_eq!(ask(&mut listener, b"here", now), (false, true));
     let mut other = Listener::new(Arc::clone(&setup.server)).unwrap();
     assert_eq!(ask(&mut other, b"here", now), (true, false), "another server");

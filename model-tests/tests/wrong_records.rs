@@ -18,8 +18,12 @@ fn setup() -> Setup {
 
 /// Victims with the epoch that they read: in the middle of the encrypted handshake, and after it.
 fn victims() -> Vec<(WrongPeer, u16)> {
-    let client = || WrongPeer::new(&setup(), Side::Client);
-    let server = || WrongPeer::new(&setup(), Side::Server);
+    victims_of(&setup())
+}
+
+fn victims_of(setup: &Setup) -> Vec<(WrongPeer, u16)> {
+    let client = || WrongPeer::new(setup, Side::Client);
+    let server = || WrongPeer::new(setup, Side::Server);
     vec![
         (client().reach(StateKind::ExpectEncryptedExtensions13), 2),
         // The client must have its keys, too.
@@ -146,13 +150,6 @@ fn a_change_cipher_spec_is_no_record_of_dtls13() {
 fn records_that_cannot_be_are_noise() {
     for (victim, epoch) in victims() {
         let flags = 0x20 | epoch as u8;
-        // Without 16 bytes of ciphertext there is nothing to unmask the number with (RFC 9147 §4.2.3).
-        for length in 0..16 {
-            victim
-                .clone()
-                .bytes(&[&[flags, 0][..], &vec![7; length]].concat())
-                .assert_ignored(Discard::Malformed);
-        }
         // A connection ID where none was negotiated.
         let with_cid = [&[flags | 0x10, 0][..], &[7; 40]].concat();
         victim.clone().bytes(&with_cid).assert_ignored(Discard::Malformed);
@@ -172,6 +169,25 @@ fn records_that_cannot_be_are_noise() {
         // First bytes that belong to nobody (RFC 9147 §4.1).
         for first in (0..20).chain(64..=255) {
             victim.clone().bytes(&[first; 60]).assert_ignored(Discard::Malformed);
+        }
+    }
+}
+
+/// Without 16 bytes of ciphertext there is nothing to unmask the number with, also where a tag would have room (RFC 9147 §4.2.3).
+///
+/// 9147-4.2.3-short-1
+#[test]
+fn a_ciphertext_of_less_than_16_bytes_is_noise() {
+    let suites = vec![CipherSuite::TLS_AES_128_CCM_8_SHA256];
+    let short_tag = Recipe { suites, ..Recipe::new13(ideal_crypto::PROVIDER, PskMode::PskOnly) }.setup();
+    for setup in [setup(), short_tag] {
+        for (victim, epoch) in victims_of(&setup) {
+            for length in 0..16 {
+                let short = [&[0x20 | epoch as u8, 0][..], &vec![7; length]].concat();
+                victim.clone().bytes(&short).assert_ignored(Discard::Malformed);
+            }
+            let enough = [&[0x20 | epoch as u8, 0][..], &[7; 16]].concat();
+            victim.bytes(&enough).assert_ignored(Discard::BadTag);
         }
     }
 }

@@ -178,7 +178,10 @@ fn a_hello_retry_request_for_a_cookie_alone_leaves_the_rest_of_the_hello_as_it_i
     let hello_under_way =
         |peer: &WrongPeer| model_tests::wrong_peer::ClientHello::parse(peer.next_body()).unwrap();
     let first = hello_under_way(&WrongPeer::new(&dhe(), Side::Client));
-    let mut second = hello_under_way(&retry(&dhe()).deliver());
+    let request = retry(&dhe());
+    let asked = ServerHello::parse(request.next_body()).unwrap();
+    let mut second = hello_under_way(&request.deliver());
+    assert_eq!(get(&second.extensions, COOKIE), get(&asked.extensions, COOKIE));
     let cookie = get(&second.extensions, COOKIE).expect("the cookie").to_vec();
     assert_eq!(cookie.len(), 2 + 51);
     let binders = |hello: &model_tests::wrong_peer::ClientHello| {
