@@ -2,14 +2,15 @@
 //!
 //! `cargo run --release -p model-tests --features model --example against_model -- [name of a mode | all] [extra states]`
 //!
-//! Differences in the last input and the answers to it are one line, with a shortest word and how many words there are.
+//! Differences with the same last input and the same answers to it are one line: how many, and the first word. The exit code
+//! is 1 if there are any.
 
 #![allow(clippy::disallowed_methods, reason = "an example that measures time")]
 
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
 use model_tests::{
-    learned::{Difference, Learned, Reference, differences},
+    learned::{Learned, Reference, differences, summary},
     learning::{Learnable, Sul},
 };
 use reference_model::mode::Mode;
@@ -21,18 +22,21 @@ fn main() {
     let modes: Vec<_> =
         Mode::all().into_iter().filter(|mode| which == "all" || mode.to_string() == which).collect();
     assert!(!modes.is_empty(), "no mode is called {which}");
-    for mode in modes {
-        report(mode, extra);
-    }
+    let alike = modes.into_iter().map(|mode| report(mode, extra)).filter(|alike| !alike).count() == 0;
+    std::process::exit(i32::from(!alike));
 }
 
-fn report(mode: Mode, extra: usize) {
+/// Whether the end is the reference.
+fn report(mode: Mode, extra: usize) -> bool {
     let reference = Reference::new(mode).explicit();
     let system = Learnable::new(Sul::new(mode));
     let began = Instant::now();
     let learned = match Learned::of(&system, &reference, extra) {
         Ok(learned) => learned,
-        Err(failure) => return println!("{mode}: {failure}"),
+        Err(failure) => {
+            println!("{mode}: {failure}");
+            return false;
+        }
     };
     let took = began.elapsed().as_secs_f64();
     let counts = learned.counts;
@@ -46,17 +50,6 @@ fn report(mode: Mode, extra: usize) {
         counts.words() as f64 / took,
         list.len(),
     );
-    let mut groups: Vec<(&Difference, usize)> = Vec::new();
-    let mut known = HashMap::new();
-    for difference in &list {
-        let key = (difference.word.last(), &difference.reference, &difference.other);
-        let group = *known.entry(key).or_insert_with(|| {
-            groups.push((difference, 0));
-            groups.len() - 1
-        });
-        groups[group].1 += 1;
-    }
-    for (difference, count) in groups {
-        println!("    {count:>3}  {difference}");
-    }
+    print!("{}", summary(&list));
+    list.is_empty()
 }

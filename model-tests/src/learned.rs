@@ -4,15 +4,15 @@
 //! state): an end with at most so many states more than the reference either is learned as the reference, or a word is found
 //! that tells them apart.
 
-use core::fmt::{self, Write as _};
-use std::collections::{HashSet, VecDeque};
+use core::fmt;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use learner::{Counts, Mealy, Observed, System, Tails, equivalence::Guided, learn};
 use reference_model::{
-    Machine,
+    ExplicitMealy, Machine,
     alphabet::{Input, Output},
     mode::Mode,
-    outputs_to_string,
+    outputs_to_string, tables,
 };
 
 /// A machine over the inputs and outputs of the reference model.
@@ -143,25 +143,38 @@ pub fn differences(reference: &Explicit, other: &Explicit) -> Vec<Difference> {
     found
 }
 
-/// A machine as Graphviz for review: a line for every transition but silent ones that lead nowhere.
+/// Differences with the same last input and the same answers to it in one line each: how many, and the first.
 #[must_use]
-pub fn drawing(name: &str, machine: &Explicit) -> String {
-    let (states, inputs) = (machine.states(), machine.inputs().len());
-    let mut text = format!(
-        "// {name}: {states} states, {inputs} inputs. An input that is not drawn has no effect.\n\
-         digraph \"{name}\" {{\n    start [shape=none label=\"\"]\n    start -> s0\n"
-    );
-    for state in 0..states {
-        for (number, input) in machine.inputs().iter().enumerate() {
-            let (next, outputs) = (machine.next(state, number), machine.output(state, number));
-            if next != state || !outputs.is_empty() {
-                let outputs = outputs_to_string(outputs);
-                let _ = writeln!(text, "    s{state} -> s{next} [label=\"{input} / {outputs}\"]");
-            }
-        }
+pub fn summary(differences: &[Difference]) -> String {
+    let mut groups: Vec<(&Difference, usize)> = Vec::new();
+    let mut known = HashMap::new();
+    for difference in differences {
+        let key = (difference.word.last(), &difference.reference, &difference.other);
+        let group = *known.entry(key).or_insert_with(|| {
+            groups.push((difference, 0));
+            groups.len() - 1
+        });
+        groups[group].1 += 1;
     }
-    text.push_str("}\n");
-    text
+    groups.into_iter().map(|(difference, count)| format!("{count:>5}  {difference}\n")).collect()
+}
+
+/// A learned machine as the reference model prints its own, with the names of the reference's states.
+#[must_use]
+pub fn table(mode: Mode, machine: &Explicit) -> String {
+    let rows = |cell: &dyn Fn(usize, usize) -> usize| -> Vec<Vec<usize>> {
+        let row = |state| (0..machine.inputs().len()).map(|input| cell(state, input)).collect();
+        (0..machine.states()).map(row).collect()
+    };
+    let outputs =
+        |state| (0..machine.inputs().len()).map(|input| machine.output(state, input).clone()).collect();
+    let explicit = ExplicitMealy {
+        inputs: machine.inputs().to_vec(),
+        next: rows(&|state, input| machine.next(state, input)),
+        outputs: (0..machine.states()).map(outputs).collect(),
+        ..reference_model::explore(mode)
+    };
+    tables::text(mode, &explicit)
 }
 
 impl fmt::Display for Difference {
