@@ -209,7 +209,8 @@ impl ScriptedPeer {
             GroupForm::Unknown => UNKNOWN,
         };
         let share = self.shares.iter().find(|(own, _)| *own == group);
-        (group, share.map_or_else(|| vec![0x5a; 32], |(_, share)| share.public_key().to_vec()))
+        // As long as no key of a known group.
+        (group, share.map_or_else(|| vec![0x5a; 40], |(_, share)| share.public_key().to_vec()))
     }
 
     /// The hello with its last extension, whose binder covers everything before it (RFC 8446 §4.2.11.2).

@@ -317,7 +317,9 @@ impl ScriptedPeer {
             if message.typ == HandshakeType::CLIENT_HELLO {
                 self.last_hello = Some(Arc::clone(&message));
             }
-            if readable && message.seq >= self.next_seq {
+            // HelloRequest is in no transcript, and nothing follows it (RFC 5246 §7.4.1.1).
+            let counts = message.typ != HandshakeType::HELLO_REQUEST;
+            if readable && counts && message.seq >= self.next_seq {
                 let length = message.body.len();
                 self.outgoing.sent(&message, record.epoch, (from.min(length), to.min(length)));
             }

@@ -1,0 +1,177 @@
+//! Where an end answers otherwise than the reference model: every input in every state of the model. Each difference is of a
+//! kind that is known here, with its reason; another one fails, with the shortest word that shows it.
+
+use model_tests::learning::{Difference, Sul, differences};
+use reference_model::{Machine, mode::Mode, outputs_to_string};
+
+/// A difference as text.
+struct Case {
+    /// The state of the model.
+    state: String,
+    /// The inputs before the last.
+    before: Vec<String>,
+    /// The last input.
+    last: String,
+    /// What the model answers.
+    model: String,
+    /// What the end answers.
+    end: String,
+}
+
+impl Case {
+    fn new(difference: &Difference) -> Self {
+        let mut before: Vec<_> = difference.word.iter().map(ToString::to_string).collect();
+        Self {
+            state: difference.state.clone(),
+            last: before.pop().unwrap_or_default(),
+            before,
+            model: outputs_to_string(&difference.model),
+            end: outputs_to_string(&difference.end),
+        }
+    }
+
+    /// Whether a piece of a message was waiting for the rest of it.
+    fn has_piece(&self) -> bool {
+        self.before.iter().any(|input| input.contains("/first") || input.contains("/rest"))
+    }
+
+    fn has(&self, input: &str) -> bool {
+        self.before.iter().any(|other| other == input)
+    }
+
+    /// Whether the last input is a handshake message of this epoch.
+    fn message_of(&self, epoch: u8) -> bool {
+        let other = ["Alert", "Data", "Ack", "CCS", "UnknownType"];
+        self.last.ends_with(&format!("@{epoch}")) && !other.iter().any(|name| self.last.starts_with(name))
+    }
+
+    /// Whether the last input repeats what was said before.
+    fn repeats(&self) -> bool {
+        self.last.starts_with("Again") || self.last.contains("~start@0")
+    }
+
+    fn fails(outputs: &str) -> bool {
+        outputs.ends_with("<Failed>")
+    }
+}
+
+type Kind = (&'static str, fn(&Case) -> bool);
+
+/// Kinds of differences: why, and which.
+const KINDS: &[Kind] = &[
+    (
+        "RFC 6347 4.2.7, RFC 9147 5.10: an end that failed repeats its alert to a peer that goes on (SHOULD), three times",
+        |c| c.state == "Closed" && c.model == "-" && c.end.starts_with("Alert+fatal") && !c.end.contains(' '),
+    ),
+    (
+        "RFC 6347 4.2.3: of plaintext pieces that contradict each other the newer counts, because either may be forged",
+        |c| c.has_piece() && c.message_of(0) && (c.model == "-" || c.end == "-" || Case::fails(&c.end)),
+    ),
+    ("RFC 6347 4.1: plaintext messages are dropped, not fatal, where the next one is due under keys", |c| {
+        let due = c.state == "ChangeCipherSpec" || c.state.starts_with("Psk");
+        let waits = c.before.iter().chain([&c.last]).any(|input| input.contains("~ahead@0"));
+        (due || waits || c.last == "PskFound") && Case::fails(&c.model) && !Case::fails(&c.end)
+    }),
+    ("RFC 5246 7.2.1: a peer that has closed the connection needs nothing repeated", |c| {
+        c.state == "Closed" && c.before.iter().any(|input| input.contains("close_notify")) && c.end == "-"
+    }),
+    (
+        "SECURITY.md: a repetition makes a flight that has a timer go out again only after half an initial timeout",
+        |c| c.repeats() && c.end == "-" && (c.model.contains("Hello") || c.model.contains("Finished@")),
+    ),
+    ("RFC 6347 4.2.4: the last flight is repeated as often as an authentic repetition asks for it", |c| {
+        c.repeats() && c.model == "-" && c.end.starts_with("CCS@0 Finished@1")
+    }),
+    (
+        "RFC 5246 7.2.1: an end that was closed says close_notify again when it repeats its last flight or ACK",
+        |c| {
+            c.state == "Closed"
+                && c.end == format!("{} Alert+warning+close_notify@{}", c.model, &c.end[c.end.len() - 1..])
+        },
+    ),
+    (
+        "RFC 5246 7.2.1: a close_notify before the handshake is complete is told as an error, and not answered",
+        |c| c.last.starts_with("Alert+warning+close_notify") && c.end == "<FatalAlert>",
+    ),
+    (
+        "RFC 9147 7.1: while there is a gap every record brings an ACK at once, and it is repeated by timer",
+        |c| c.model == "-" && matches!(&c.end[..], "Ack@0" | "Ack@2" | "Ack@3"),
+    ),
+    ("RFC 8446 6.2: application data under the keys of the handshake is dropped, not fatal", |c| {
+        c.last == "Data@2" && c.end == "-"
+    }),
+    ("RFC 9147 4.2.1: alerts count in the newest epoch only", |c| {
+        c.state.starts_with("Connected") && c.last.starts_with("Alert") && c.end == "-"
+    }),
+    (
+        "RFC 9147 6.1: after the handshake a message under its keys is fatal also if it is a piece or ahead of its turn",
+        |c| c.state == "Connected(V13)" && c.message_of(2) && Case::fails(&c.end),
+    ),
+    ("RFC 8446 5.1: messages that wait do not outlive a change of keys", |c| {
+        Case::fails(&c.model) && c.model.contains("<Connected>") && c.end.ends_with("<Connected>")
+    }),
+    (
+        "RFC 9147 4.2.1: the keys of the handshake are forgotten as soon as the own Finished is acknowledged",
+        |c| {
+            c.state == "Connected(V13)"
+                && c.before.iter().any(|input| input.starts_with("Ack+all"))
+                && c.end == "-"
+        },
+    ),
+    ("RFC 9147 7.2: any ACK under the keys of the handshake shows that the ServerHello has arrived", |c| {
+        c.last.starts_with("Ack+") && c.end == "EncryptedExtensions@2 Finished@2"
+    }),
+    (
+        "RFC 5246 7.4.1.1: a HelloRequest in a handshake of DTLS 1.2 is ignored as if it had not come, in DTLS 1.3 it is unexpected",
+        |c| c.last == "HelloRequest@0",
+    ),
+    ("RFC 9147 7: an ACK in plaintext does not stop a flight", |c| {
+        c.has("Ack+all@0") && c.end.starts_with("ClientHello")
+    }),
+    (
+        "RFC 9147 7.2: a plaintext message ahead of its turn does not stop the flight that it may answer",
+        |c| c.last == "Timer" && c.before.iter().any(|input| input.ends_with("~ahead@0")) && c.model == "-",
+    ),
+    (
+        "RFC 9147 5.8.1: a client that closes goes on to say so, with its Finished, until that is acknowledged",
+        |c| c.state == "Closed" && c.has("Close") && c.model == "-" && c.end.ends_with("close_notify@3"),
+    ),
+    ("A flight that is not sent yet when the connection fails is not sent any more", |c| {
+        Case::fails(&c.model) && c.model.ends_with(&c.end) && c.end.starts_with("Alert")
+    }),
+    ("A hello of DTLS 1.3 that cannot be answered is refused by the listener, without a connection", |c| {
+        c.state == "Listening" && c.model == format!("{} <Failed>", c.end)
+    }),
+    (
+        "RFC 9147 5.2: a HelloVerifyRequest to a client of DTLS 1.3 alone says that there is no version in common",
+        |c| c.last == "HelloVerifyRequest@0" && c.end == "Alert+fatal+protocol_version@0 <Failed>",
+    ),
+    ("RFC 8446 4.1.4: the version of a HelloRetryRequest stays, also for a client of DTLS 1.3 alone", |c| {
+        c.last == "ServerHello+12@0" && c.end == "Alert+fatal+illegal_parameter@0 <Failed>"
+    }),
+    ("RFC 6347 4.2.4: after a handshake of DTLS 1.2 its messages are dropped, whatever their number", |c| {
+        c.state == "Connected(V12)" && c.message_of(1) && c.end == "-"
+    }),
+];
+
+#[test]
+fn every_difference_has_a_reason() {
+    // Every input after every input, too: about ten seconds.
+    let deep = std::env::var_os("DEEP").is_some();
+    let mut counts = vec![0; KINDS.len()];
+    let mut unknown = Vec::new();
+    for mode in Mode::all() {
+        for difference in differences(&Sul::new(mode), &Machine::new(mode), deep) {
+            let case = Case::new(&difference);
+            match KINDS.iter().position(|(_, is)| is(&case)) {
+                Some(kind) => counts[kind] += 1,
+                None => unknown.push(format!("{mode}: {difference}")),
+            }
+        }
+    }
+    for ((reason, _), count) in KINDS.iter().zip(&counts) {
+        println!("{count:5} {reason}");
+    }
+    unknown.sort_by_key(String::len);
+    assert!(unknown.is_empty(), "{} differences without a reason:\n{}", unknown.len(), unknown.join("\n"));
+}
