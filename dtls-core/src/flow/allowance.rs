@@ -41,3 +41,6 @@ impl Allowance {
         }
     }
 }
+
+#[cfg(test)]
+mod exhaustive;
