@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, fs, io, path::Path};
 
 use dtls_core::{
-    Arc, ClientConfig, Connection, Instant, Limits, Listener, ServerConfig, Verdict, all_suites,
+    Arc, ClientConfig, Connection, Instant, Limits, Listener, Rng as _, ServerConfig, Verdict, all_suites,
 };
 use fuzz_bodies::{IDENTITY, Script, Step};
 use ideal_crypto::World;
@@ -70,6 +70,7 @@ fn main() -> io::Result<()> {
     }
     datagrams.extend(fragment_edges());
     write("record_parse", datagrams.into_iter())?;
+    write("dolev_yao", talks())?;
     write("server_unauth", scripts.iter().map(Script::to_bytes))
 }
 
@@ -168,6 +169,30 @@ fn own_client(mtu: usize) -> (Vec<Vec<u8>>, Vec<Step>) {
         }
     }
     (all, steps)
+}
+
+/// For each mode and kind of peer, of many random inputs the shortest that gets farthest.
+fn talks() -> impl Iterator<Item = Vec<u8>> {
+    let mut rng = Prng::new(5);
+    (0..=u8::MAX).step_by(2).map(move |options| {
+        // Every other run is one with datagrams of a small path.
+        let options = options.rotate_right(1);
+        let worth = |input: &Vec<u8>| {
+            let met = fuzz_bodies::dolev_yao(input);
+            (
+                [met.connected, met.delivered, met.closed].into_iter().filter(|met| *met).count(),
+                usize::MAX - input.len(),
+            )
+        };
+        let inputs = (0..200).map(|_| {
+            let mut input = vec![0; 40 + rng.below(120) as usize];
+            // The generator does not fail.
+            let _filled = rng.try_fill(&mut input);
+            input[0] = options;
+            input
+        });
+        inputs.max_by_key(worth).unwrap_or_default()
+    })
 }
 
 fn write(target: &str, inputs: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {

@@ -1,6 +1,10 @@
 //! Every input that a fuzzer has found worth keeping, once more, without a fuzzer.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use dtls_core::Rng as _;
+use fuzz_bodies::Met;
+use simulated_network::Prng;
 
 fn replay(target: &str, mut body: impl FnMut(&[u8])) -> usize {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus")).join(target);
@@ -36,4 +40,30 @@ fn server_unauth() {
     assert!(inputs >= 30);
     // A corpus that no longer gets past the cookie, or to the keys, is no use.
     assert!(cookies >= 100 && accepted >= 100 && refused >= 20, "{cookies} {accepted} {refused}");
+}
+
+#[test]
+fn dolev_yao() {
+    let mut met = Vec::new();
+    let inputs = replay("dolev_yao", |input| met.push(fuzz_bodies::dolev_yao(input)));
+    let of = |is: fn(&Met) -> bool| met.iter().filter(|met| is(met)).count();
+    let (connected, delivered, failed) = (of(|m| m.connected), of(|m| m.delivered), of(|m| m.failed));
+    println!("{inputs} inputs: {connected} connected, {delivered} delivered, {failed} failed");
+    // A corpus that no longer gets through the handshake is no use.
+    assert!(inputs >= 100 && connected >= 100 && delivered >= 40 && failed >= 40);
+}
+
+/// Bytes of no meaning, and how far they get.
+#[test]
+fn dolev_yao_at_random() {
+    let mut rng = Prng::new(5);
+    let mut met = BTreeMap::new();
+    for _ in 0..20_000 {
+        let mut input = vec![0; 1 + rng.below(300) as usize];
+        rng.try_fill(&mut input).unwrap();
+        *met.entry(fuzz_bodies::dolev_yao(&input)).or_insert(0) += 1;
+    }
+    let of = |is: fn(&Met) -> bool| met.keys().filter(|met| is(met)).count();
+    println!("{} ways to end; {} connected", met.len(), of(|met| met.connected));
+    assert!(of(|met| met.connected && met.delivered) > 20);
 }

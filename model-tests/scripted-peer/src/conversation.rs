@@ -154,6 +154,11 @@ impl Conversation {
         Some(key.verify_data(&context.current()))
     }
 
+    /// Whether this peer has any keys.
+    pub(crate) const fn is_keyed(&self) -> bool {
+        !self.epochs.is_empty()
+    }
+
     /// Whether this peer can send in `epoch`.
     pub(crate) fn has_keys(&self, epoch: u16) -> bool {
         self.epochs.iter().any(|keys| keys.number == epoch)
@@ -221,8 +226,10 @@ impl Conversation {
             End::Client => (client_write, server_write),
             End::Server => (server_write, client_write),
         };
-        self.epochs = vec![Epoch { number: 1, write, read: Reader::V12(read) }];
-        self.stage = Stage::Keyed12(keys);
+        if self.epochs.is_empty() {
+            self.epochs.push(Epoch { number: 1, write, read: Reader::V12(read) });
+            self.stage = Stage::Keyed12(keys);
+        }
         Some(())
     }
 
@@ -241,6 +248,9 @@ impl Conversation {
         let early = Early::new(hash, &settings.psk);
         let secrets =
             early.into_handshake(shared.as_ref().map(|secret| &secret[..]), &hash13(hash, &self.messages));
+        if self.is_keyed() {
+            return None;
+        }
         let both = [End::Client, End::Server].map(|end| secrets.secret(end));
         self.stage = Stage::Handshake13(secrets);
         self.install13(settings, 2, aead, &both)

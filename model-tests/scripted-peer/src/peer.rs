@@ -394,9 +394,11 @@ impl ScriptedPeer {
     /// One of this peer's messages was taken in.
     fn commit(&mut self, message: Arc<Message>, epoch: u16) {
         self.taken.push(Taken { message: Arc::clone(&message), epoch });
+        // What comes in the clear under keys changes nothing.
+        let hellos = !self.conversation.is_keyed();
         match message.typ {
-            HandshakeType::HELLO_VERIFY_REQUEST => self.conversation.restart(&[]),
-            HandshakeType::CLIENT_HELLO => {
+            HandshakeType::HELLO_VERIFY_REQUEST if hellos => self.conversation.restart(&[]),
+            HandshakeType::CLIENT_HELLO if hellos => {
                 let before = ClientHello::parse(&message.body).map(|hello| self.retried(&hello));
                 self.conversation.restart(&before.unwrap_or_default());
                 self.conversation.add(&self.settings, &self.shares, message);
