@@ -134,6 +134,32 @@ fn cross(first: ProtocolVersion, second: ProtocolVersion, simultaneous: bool) {
     assert_eq!(two.delivered[1].pop(), Some((begun[1], b"still here".to_vec())));
 }
 
+/// However many records a forger puts into a datagram, each is tried once under the keys of each connection it may be of.
+#[test]
+fn forgeries_are_tried_once_for_each_record_and_connection() {
+    const RECORDS: u32 = 50;
+    let forgeries: [&[u8]; 2] =
+        [&[23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 99, 0, 16], &[0b0010_1111, 0, 99, 0, 16]];
+    for (version, header) in VERSIONS.into_iter().zip(forgeries) {
+        World::unchecked().run(|| {
+            let mut two = Two::new();
+            two.connect(0, version);
+            two.run();
+            two.connect(1, version);
+            two.run();
+            let stats = two.ends[0].endpoint.stats();
+            assert_eq!((stats.established, stats.trials), (2, 0));
+            let mut datagram = [header, &[0x5a; 16]].concat().repeat(RECORDS as usize);
+            two.receive(0, &mut datagram);
+            let endpoint = &two.ends[0].endpoint;
+            assert_eq!(endpoint.stats().trials, u64::from(2 * RECORDS), "to find whose they are");
+            for (_, _, connection) in endpoint.connections() {
+                assert_eq!(connection.stats().discarded(Discard::BadTag), RECORDS, "{version:?}");
+            }
+        });
+    }
+}
+
 /// The client's side of a new handshake on a known path: the old connection serves until the new one does.
 #[test]
 fn a_second_connect_replaces_the_first_when_it_is_done() {

@@ -219,6 +219,9 @@ fn explore(inputs: &[Input], limits: InboxLimits, keep: bool, last_seq: u16) -> 
             nexts.push(model);
             cases += 1;
         }
+        let mut cleared = state.inbox(limits);
+        cleared.clear();
+        Model { messages: vec![], ..state }.assert_is(&cleared);
         if state.next_seq < last_seq && state.front().is_some() {
             let (mut inbox, mut model) = (state.inbox(limits), state.clone());
             inbox.pop();
