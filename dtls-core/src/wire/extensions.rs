@@ -333,4 +333,6 @@ fn write_vec8(body: &[u8], w: &mut Writer<'_>) -> Result<(), Full> {
 }
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod tests;
