@@ -15,6 +15,8 @@ use simulated_network::Prng;
 const IDENTITY: &[u8] = b"dolev";
 const KEY: &[u8] = b"a key that both ends know";
 const OTHER_KEY: &[u8] = b"a key that nobody knows";
+/// The content type of application data.
+const DATA: u8 = 23;
 const ADDRESS: &[u8] = &[192, 0, 2, 1, 0x16, 0x33];
 const ROOM: usize = 2048;
 /// More actions than this are no use.
@@ -213,7 +215,8 @@ impl Talk {
         let mut datagram = Vec::new();
         for record in records {
             let bytes = World::unchecked().run(|| self.peer.emit(record));
-            if let (Content::Data(data), 1 | 3) = (&record.content, record.epoch) {
+            let said = (&record.content, record.epoch);
+            if let (Content::Data(data) | Content::Raw(DATA, data), 1 | 3) = said {
                 *self.said.entry(data.clone()).or_default() += 1;
             }
             if records.len() > 1 {
