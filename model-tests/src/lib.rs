@@ -17,6 +17,9 @@
 //! `UPDATE_SNAPSHOTS=1` writes reviewed snapshots anew, and a schedule that fails goes into `tests/schedules` as text.
 //!
 //! What must hold in every run, with its ids, is in the crate `monitors`.
+//! `DEEP=1 cargo test -p model-tests --test differences` compares ends and reference model one input deeper, the examples `differences`
+//! and `learn` print what they find and what it costs.
+//!
 //! The link in virtual time is the crate `simulated_network`, the provider that panics on misuse `ideal_crypto`.
 
 pub mod crowd;
