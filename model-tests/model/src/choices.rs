@@ -46,7 +46,16 @@ pub struct Choices {
     /// RFC 8446 §4.2.11 does not say what a client that can only do PSK answers to a ServerHello without one. Default
     /// handshake_failure.
     pub server_without_psk: Description,
-    /// Whether a hello that is refused for anything but its version or its cookie, after it is proven, costs a
+    /// RFC 9147 §5.2, RFC 8446 §4.2.1: the alert for a HelloVerifyRequest to a client of 1.3 alone, which only a server
+    /// of 1.2 sends. Default protocol_version.
+    pub verify_request_to_13: Description,
+    /// Whether a hello of 1.3 that nobody could answer (a legacy_cookie, no suite in common), refused before its cookie
+    /// is looked at, costs a connection that fails where there are no cookies. Default no: the listener answers.
+    pub rejection_needs_connection: bool,
+    /// RFC 9147 §5.1, RFC 8446 §4.1.2: whether a cookie covers the key share of a hello that was asked for no other, so
+    /// that a listener sees by itself that it is gone. Default yes.
+    pub cookie_covers_share: bool,
+    /// Whether a hello that is refused for anything else but its version or its cookie, after it is proven, costs a
     /// connection that fails (with its event), or is answered by the listener. Default a connection.
     pub refusal_needs_connection: bool,
     /// Whether a hello without a common version costs a connection where there are no cookies. Default no: the
@@ -73,12 +82,16 @@ pub struct Choices {
     /// client's comes. Default 3, the highest it can send in.
     pub server_epoch: u8,
     /// RFC 8446 §6.2, RFC 9147 §4.5.2: whether application data in epoch 2 is fatal (unexpected_message) or dropped.
-    /// Default fatal.
+    /// Default dropped, like any data before the handshake is complete.
     pub early_data_is_fatal: bool,
-    /// RFC 9147 §6.1: a new message under the handshake keys after the handshake: fatal (unexpected_message) or
-    /// dropped. Default fatal.
+    /// RFC 9147 §6.1: a new message, or a piece of one, under the handshake keys after the handshake: fatal
+    /// (unexpected_message) or dropped. Default fatal.
     pub late_message_is_fatal: bool,
-    /// Whether alerts of the retained epoch 2 count after the handshake. Default yes.
+    /// RFC 8446 §5.1: what came under the old keys ahead of the message that changes them is dropped with the change, or
+    /// is the next message, in the wrong epoch, which is fatal (unexpected_message). Default dropped.
+    pub messages_outlive_keys: bool,
+    /// RFC 9147 §4.2.1: whether alerts of the retained epoch 2 count after the handshake. Default no: alerts count in the
+    /// newest epoch that is read.
     pub honours_old_alerts: bool,
     /// RFC 5246 §7.2.1: whether a close_notify is answered by one. Default yes (1.2 MUST, 1.3 may).
     pub answers_close: bool,
@@ -105,6 +118,9 @@ impl Choices {
         unknown_message: Description::UNEXPECTED_MESSAGE,
         unknown_psk: Description::DECRYPT_ERROR,
         server_without_psk: Description::HANDSHAKE_FAILURE,
+        verify_request_to_13: Description::PROTOCOL_VERSION,
+        rejection_needs_connection: false,
+        cookie_covers_share: true,
         refusal_needs_connection: true,
         version_refusal_needs_connection: false,
         acks_while_suspended: false,
@@ -115,9 +131,10 @@ impl Choices {
         any_record_acknowledges: true,
         ticket_acknowledges: false,
         server_epoch: 3,
-        early_data_is_fatal: true,
+        early_data_is_fatal: false,
         late_message_is_fatal: true,
-        honours_old_alerts: true,
+        messages_outlive_keys: false,
+        honours_old_alerts: false,
         answers_close: true,
         answers_when_closed: true,
         close_in_handshake: true,
@@ -136,6 +153,12 @@ impl Choices {
             ("later_bytes_win", Self { later_bytes_win: true, ..Self::DEFAULT }),
             ("warns_of_no_renegotiation", Self { warns_of_no_renegotiation: false, ..Self::DEFAULT }),
             ("hello_request_is_fatal", Self { hello_request_is_fatal: true, ..Self::DEFAULT }),
+            (
+                "verify_request_to_13",
+                Self { verify_request_to_13: Description::UNEXPECTED_MESSAGE, ..Self::DEFAULT },
+            ),
+            ("rejection_needs_connection", Self { rejection_needs_connection: true, ..Self::DEFAULT }),
+            ("cookie_covers_share", Self { cookie_covers_share: false, ..Self::DEFAULT }),
             ("refusal_needs_connection", Self { refusal_needs_connection: false, ..Self::DEFAULT }),
             (
                 "version_refusal_needs_connection",
@@ -148,9 +171,10 @@ impl Choices {
             ("empty_ack_repeats", Self { empty_ack_repeats: true, ..Self::DEFAULT }),
             ("any_record_acknowledges", Self { any_record_acknowledges: false, ..Self::DEFAULT }),
             ("ticket_acknowledges", Self { ticket_acknowledges: true, ..Self::DEFAULT }),
-            ("early_data_is_fatal", Self { early_data_is_fatal: false, ..Self::DEFAULT }),
+            ("early_data_is_fatal", Self { early_data_is_fatal: true, ..Self::DEFAULT }),
             ("late_message_is_fatal", Self { late_message_is_fatal: false, ..Self::DEFAULT }),
-            ("honours_old_alerts", Self { honours_old_alerts: false, ..Self::DEFAULT }),
+            ("messages_outlive_keys", Self { messages_outlive_keys: true, ..Self::DEFAULT }),
+            ("honours_old_alerts", Self { honours_old_alerts: true, ..Self::DEFAULT }),
             ("answers_close", Self { answers_close: false, ..Self::DEFAULT }),
             ("answers_when_closed", Self { answers_when_closed: false, ..Self::DEFAULT }),
             ("close_in_handshake", Self { close_in_handshake: false, ..Self::DEFAULT }),

@@ -57,13 +57,17 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Option
 /// RFC 6347 §4.2.1. A client for both versions stays open to 1.3 (RFC 9147 §5.2, 9147-13-dual-2).
 fn hello_verify(setting: &Setting, state: Control) -> Option<Reaction> {
     let Control::ServerHello { retried: None, .. } = state else { return None };
-    setting.mode.has_12().then(|| {
-        Reaction::new(
-            Control::ServerHello { verified: true, retried: None },
-            &[Effect::Send(Flight::Hello { cookie: true, group: false })],
-            &["6347-4.2.1-cookie-2", "6347-4.2.1-cookie-5", "9147-13-dual-2"],
-        )
-    })
+    if !setting.mode.has_12() {
+        return Some(Reaction::fail(
+            setting.choices.verify_request_to_13,
+            &["RFC 9147 5.2", "RFC 8446 4.2.1"],
+        ));
+    }
+    Some(Reaction::new(
+        Control::ServerHello { verified: true, retried: None },
+        &[Effect::Send(Flight::Hello { cookie: true, group: false })],
+        &["6347-4.2.1-cookie-2", "6347-4.2.1-cookie-5", "9147-13-dual-2"],
+    ))
 }
 
 /// RFC 9147 §5.1, RFC 8446 §4.1.4.
@@ -92,10 +96,11 @@ fn server_hello(setting: &Setting, state: Control, hello: ServerHello) -> Option
     let fail = |description, rules| Some(Reaction::fail(description, rules));
     match hello.version {
         Version::V10 => fail(Description::PROTOCOL_VERSION, &["8996-dtls10-1"]),
+        // The version of a HelloRetryRequest stays.
+        Version::V12 if retried.is_some() => fail(Description::ILLEGAL_PARAMETER, &["RFC 8446 4.1.4"]),
         Version::V12 if !setting.mode.has_12() => {
             fail(Description::PROTOCOL_VERSION, &["9147-5.3-ver-2", "RFC 8446 4.2.1"])
         }
-        Version::V12 if retried.is_some() => fail(Description::ILLEGAL_PARAMETER, &["RFC 8446 4.1.4"]),
         Version::V13 if !setting.mode.has_13() => {
             fail(Description::UNSUPPORTED_EXTENSION, &["RFC 5246 7.4.1.4"])
         }

@@ -243,8 +243,12 @@ impl Machine {
 
     fn on_handshake(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) {
         let connected = self.control == Control::Connected(Version::V13);
-        if connected && epoch == 2 && !self.setting.choices.late_message_is_fatal {
-            return turn.rule(&["9147-4.2.1-old-1"]);
+        if connected && epoch == 2 {
+            turn.rule(&["9147-4.2.1-old-1", "9147-6.1-epoch-4"]);
+            if self.setting.choices.late_message_is_fatal {
+                self.effect(Effect::Fail(Description::UNEXPECTED_MESSAGE), turn);
+            }
+            return;
         }
         let (first, next) = self.flow.seq;
         match (handshake.seq, handshake.message) {
@@ -349,8 +353,12 @@ impl Machine {
             Effect::Answered => self.flow.answered(),
             Effect::Read(epoch) => {
                 self.records.read(epoch);
-                // What nobody authenticated must not outlive the keys that could have.
-                self.flow.purge_plaintext();
+                if self.setting.choices.messages_outlive_keys {
+                    // What nobody authenticated must not outlive the keys that could have.
+                    self.flow.purge_plaintext();
+                } else {
+                    self.flow.purge();
+                }
             }
             Effect::Write(epoch) => self.records.write(epoch),
             Effect::Acknowledge => turn.acknowledge = true,

@@ -212,6 +212,11 @@ impl Reliability {
         }
     }
 
+    /// Forgets what came ahead of its turn or in part.
+    pub fn purge(&mut self) {
+        (self.partial, self.waiting) = (None, [None; WINDOW]);
+    }
+
     /// Forgets what came in plaintext and was not processed.
     pub fn purge_plaintext(&mut self) {
         self.partial = self.partial.filter(|(_, epoch, _)| *epoch > 0);

@@ -114,6 +114,9 @@ fn on_hello_13(setting: &Setting, hello: ClientHello) -> Verdict {
         return reject(setting, Description::HANDSHAKE_FAILURE, &["RFC 8446 4.1.1"]);
     }
     let share = hello.share || !setting.mode.ephemeral;
+    if !share && hello.cookie == Cookie::Good && setting.choices.cookie_covers_share {
+        return alert(Description::ILLEGAL_PARAMETER, &["9147-5.1-cookie-2", "RFC 8446 4.1.2"]);
+    }
     if hello.cookie == Cookie::None {
         let asks = setting.mode.cookie && setting.holds(Guard::CookieAsked);
         if asks || !share {
@@ -188,5 +191,6 @@ fn refuse(setting: &Setting, description: Description, rules: Rules) -> Verdict 
 
 /// A hello that is refused before its cookie was looked at: proven only where there are no cookies.
 fn reject(setting: &Setting, description: Description, rules: Rules) -> Verdict {
-    if setting.mode.cookie { alert(description, rules) } else { refuse(setting, description, rules) }
+    let costs = setting.choices.rejection_needs_connection && !setting.mode.cookie;
+    if costs { refuse(setting, description, rules) } else { alert(description, rules) }
 }

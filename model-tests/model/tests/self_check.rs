@@ -134,7 +134,7 @@ fn may_be_idle(mode: Mode, record: Record) -> bool {
     let only_13 = !mode.has_12();
     match record.content {
         Content::Unknown => true,
-        Content::Data => record.epoch == 0 || record.seal == Seal::Broken,
+        Content::Data => matches!(record.epoch, 0 | 2) || record.seal == Seal::Broken,
         Content::Alert(_, description) if description == Description::USER_CANCELED => true,
         Content::ChangeCipherSpec => only_13 || record.epoch == 1,
         Content::Ack(Acked::Unknown | Acked::Empty) => true,
