@@ -175,3 +175,28 @@ fn what_need_not_be_cut() {
     transmit(&mut outbox, &mut records, 200);
     assert!(outbox.fits_uncut(&records, 0));
 }
+
+#[test]
+fn a_new_flight_forgets_the_old_one_and_goes_on_counting() {
+    let mut outbox = Outbox::new(5, Packing { plain: false, burst: 0 });
+    for (flight, delivery) in
+        [Delivery::UntilReply, Delivery::UntilAcked, Delivery::OnDemand].into_iter().enumerate()
+    {
+        outbox.begin_flight(delivery);
+        assert_eq!((outbox.is_empty(), outbox.held(), outbox.delivery()), (true, 0, delivery));
+        assert!(!outbox.has_pending() && outbox.is_at_start());
+        for (i, length) in [7, 0, 30].into_iter().enumerate() {
+            let expected = (5 + 3 * flight + i) as u16;
+            assert_eq!(outbox.next_seq(), expected);
+            assert_eq!(outbox.push_message(0, HandshakeType::FINISHED, vec![1; length]), expected);
+        }
+        outbox.push_ccs();
+        assert_eq!((outbox.is_empty(), outbox.held()), (false, 37));
+        let datagrams = transmit(&mut outbox, &mut records(), 60);
+        let fragments = datagrams.iter().flat_map(|datagram| parse(datagram)).flat_map(|record| record.2);
+        assert!(fragments.map(|(seq, ..)| usize::from(seq)).all(|seq| (seq - 5) / 3 == flight));
+        assert!(!outbox.is_at_start() && !outbox.is_empty());
+    }
+    outbox.clear();
+    assert!(outbox.is_empty() && !outbox.has_pending() && outbox.is_acked());
+}
