@@ -229,6 +229,17 @@ impl Ends {
         self.settle();
     }
 
+    /// The next timer of `side` runs out, and time is then.
+    #[cfg(feature = "model")]
+    pub fn fire_next(&mut self, side: Side) {
+        let Some(at) = self.end(side).and_then(|end| end.connection.poll_timeout()) else { return };
+        self.set_now(at);
+        let now = self.now;
+        // A fatal error is sticky and told as an event.
+        let _told = self.with(side, |end| end.connection.handle_timeout(now));
+        self.settle();
+    }
+
     /// When the next timer of either end expires.
     pub fn next_timer(&self) -> Option<Instant> {
         Side::BOTH.into_iter().filter_map(|side| self.end(side)?.connection.poll_timeout()).min()

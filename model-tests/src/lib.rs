@@ -6,6 +6,7 @@
 //! - [`Pair`]: both ends on the simulated link, in virtual time
 //! - [`Script`]: both ends driven by a schedule
 //! - `explore` (feature `model`): every run within a budget of faults
+//! - `sent_set` (feature `model`): every run over a network that loses, doubles, reorders and replays without bound
 //! - `learned` (feature `model`): an end learned, and held against the reference model
 //! - `learning` (feature `model`): one end against the scripted peer, as a system to be learned
 //! - `wrong_peer` (feature `model`): a peer that breaks the rules, and what the other end made of it
@@ -35,6 +36,8 @@ mod pair;
 mod recipe;
 pub mod schedule;
 mod script;
+#[cfg(feature = "model")]
+pub mod sent_set;
 pub mod wire;
 #[cfg(feature = "model")]
 pub mod wrong_peer;
