@@ -45,11 +45,6 @@ impl Case {
         self.last.ends_with(&format!("@{epoch}")) && !other.iter().any(|name| self.last.starts_with(name))
     }
 
-    /// Whether the last input repeats what was said before.
-    fn repeats(&self) -> bool {
-        self.last.starts_with("Again") || self.last.contains("~start@0")
-    }
-
     fn fails(outputs: &str) -> bool {
         outputs.ends_with("<Failed>")
     }
@@ -60,38 +55,8 @@ type Kind = (&'static str, fn(&Case) -> bool);
 /// Kinds of differences: why, and which.
 const KINDS: &[Kind] = &[
     (
-        "RFC 6347 4.2.7, RFC 9147 5.10: an end that failed repeats its alert to a peer that goes on (SHOULD), three times",
-        |c| c.state == "Closed" && c.model == "-" && c.end.starts_with("Alert+fatal") && !c.end.contains(' '),
-    ),
-    (
         "RFC 6347 4.2.3: of plaintext pieces that contradict each other the newer counts, because either may be forged",
         |c| c.has_piece() && c.message_of(0) && (c.model == "-" || c.end == "-" || Case::fails(&c.end)),
-    ),
-    ("RFC 6347 4.1: plaintext messages are dropped, not fatal, where the next one is due under keys", |c| {
-        let due = c.state == "ChangeCipherSpec" || c.state.starts_with("Psk");
-        let waits = c.before.iter().chain([&c.last]).any(|input| input.contains("~ahead@0"));
-        (due || waits || c.last == "PskFound") && Case::fails(&c.model) && !Case::fails(&c.end)
-    }),
-    ("RFC 5246 7.2.1: a peer that has closed the connection needs nothing repeated", |c| {
-        c.state == "Closed" && c.before.iter().any(|input| input.contains("close_notify")) && c.end == "-"
-    }),
-    (
-        "SECURITY.md: a repetition makes a flight that has a timer go out again only after half an initial timeout",
-        |c| c.repeats() && c.end == "-" && (c.model.contains("Hello") || c.model.contains("Finished@")),
-    ),
-    ("RFC 6347 4.2.4: the last flight is repeated as often as an authentic repetition asks for it", |c| {
-        c.repeats() && c.model == "-" && c.end.starts_with("CCS@0 Finished@1")
-    }),
-    (
-        "RFC 5246 7.2.1: an end that was closed says close_notify again when it repeats its last flight or ACK",
-        |c| {
-            c.state == "Closed"
-                && c.end == format!("{} Alert+warning+close_notify@{}", c.model, &c.end[c.end.len() - 1..])
-        },
-    ),
-    (
-        "RFC 5246 7.2.1: a close_notify before the handshake is complete is told as an error, and not answered",
-        |c| c.last.starts_with("Alert+warning+close_notify") && c.end == "<FatalAlert>",
     ),
     (
         "RFC 9147 7.1: while there is a gap every record brings an ACK at once, and it is repeated by timer",
@@ -108,10 +73,6 @@ const KINDS: &[Kind] = &[
     ("RFC 9147 7.2: any ACK under the keys of the handshake shows that the ServerHello has arrived", |c| {
         c.last.starts_with("Ack+") && c.end == "EncryptedExtensions@2 Finished@2"
     }),
-    (
-        "RFC 5246 7.4.1.1: a HelloRequest in a handshake of DTLS 1.2 is ignored as if it had not come, in DTLS 1.3 it is unexpected",
-        |c| c.last == "HelloRequest@0",
-    ),
     ("RFC 9147 7: an ACK in plaintext does not stop a flight", |c| {
         c.has("Ack+all@0") && c.end.starts_with("ClientHello")
     }),
@@ -123,12 +84,6 @@ const KINDS: &[Kind] = &[
         "RFC 9147 5.8.1: a client that closes goes on to say so, with its Finished, until that is acknowledged",
         |c| c.state == "Closed" && c.has("Close") && c.model == "-" && c.end.ends_with("close_notify@3"),
     ),
-    ("A flight that is not sent yet when the connection fails is not sent any more", |c| {
-        Case::fails(&c.model) && c.model.ends_with(&c.end) && c.end.starts_with("Alert")
-    }),
-    ("RFC 6347 4.2.4: after a handshake of DTLS 1.2 its messages are dropped, whatever their number", |c| {
-        c.state == "Connected(V12)" && c.message_of(1) && c.end == "-"
-    }),
 ];
 
 #[test]

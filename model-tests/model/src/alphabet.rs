@@ -49,7 +49,8 @@ pub enum Input {
 
 /// Which messages come again. A ChangeCipherSpec belongs to the flight of its Finished. A *complete flight* is one
 /// that the end has processed to its last message and answered (or, if it is the last of the handshake, been connected
-/// by). What comes after the handshake is no flight.
+/// by). What comes after the handshake is no flight. What an end has processed with the input that made it fail does not come
+/// again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Again {
     /// The first message of the peer's last complete flight.

@@ -10,9 +10,10 @@ use crate::alphabet::Description;
 /// One answer to each open question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Choices {
-    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: a repeated flight makes this end repeat its own; how often before its clock
-    /// has moved by a retransmission timeout or it has sent a new flight. `None`: always. Default 2 (SECURITY.md).
-    pub repeats: Option<u8>,
+    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: a repeated flight makes this end repeat its own; whether one that has a timer
+    /// is hurried by it, or goes out again only once half an initial timeout has passed since it last did. Default no
+    /// (SECURITY.md); the last flight of 1.2, which has no timer, is repeated as often as it is asked for.
+    pub repeats_hurry: bool,
     /// RFC 6347 §4.2.4, RFC 9147 §5.8.1 speak of "a retransmitted flight": whether any message of it counts for it,
     /// not only its last. Default no.
     pub any_message_repeats: bool,
@@ -28,16 +29,23 @@ pub struct Choices {
     /// RFC 5246 §7.2.2, RFC 6347 §4.2.5: whether a ChangeCipherSpec under keys ends the connection
     /// (unexpected_message). Default no: ignored.
     pub protected_ccs_is_fatal: bool,
-    /// RFC 6347 §4.2.3, RFC 9147 §5.5: a fragment that contradicts those of the same `message_seq`: dropped, or
-    /// `illegal_parameter`. Default dropped.
-    pub mismatch_is_fatal: bool,
+    /// RFC 6347 §4.2.3, RFC 9147 §5.5: a fragment whose type or length contradicts those of the same `message_seq`.
+    /// Default the newer counts in epoch 0, where either may be forged (SECURITY.md).
+    pub contradiction: Contradiction,
     /// RFC 6347 §4.2.3, RFC 9147 §5.5: overlapping bytes that differ: whether the later ones win. Default no.
     pub later_bytes_win: bool,
+    /// RFC 6347 §4.1, RFC 9147 §6.1: a message in plaintext where the next one is due under keys, also if it waited for
+    /// that place: fatal (unexpected_message), or dropped, as anybody can forge it. Default dropped (SECURITY.md).
+    pub late_plaintext_is_fatal: bool,
+    /// RFC 5246 §7.4.1.1, RFC 6347 §4.2.4: a new handshake message after a handshake of 1.2 that begins no new one:
+    /// fatal (unexpected_message) or dropped. Default dropped.
+    pub message_after_12_is_fatal: bool,
     /// RFC 5746 §4.5, RFC 5246 §7.4.1.1: a renegotiation is refused by the warning no_renegotiation, or by silence.
     /// Default the warning.
     pub warns_of_no_renegotiation: bool,
-    /// RFC 5246 §7.4.1.1: a HelloRequest in epoch 0 during the handshake is ignored, or fatal (unexpected_message).
-    /// Default ignored.
+    /// RFC 5246 §7.4.1.1: a HelloRequest in epoch 0 during the handshake is ignored, or fatal (unexpected_message). It
+    /// is no message of this handshake (its `message_seq` is that of one it would begin, RFC 6347 §4.2.2). Default
+    /// ignored.
     pub hello_request_is_fatal: bool,
     /// RFC 5246 §7.2.2, RFC 8446 §6.2: the alert for a handshake type nobody knows. Default unexpected_message.
     pub unknown_message: Description,
@@ -63,8 +71,6 @@ pub struct Choices {
     pub version_refusal_needs_connection: bool,
     /// RFC 9147 §7.1: whether a client's hello is acknowledged while the server waits for the key. Default no.
     pub acks_while_suspended: bool,
-    /// Messages that come while the server waits for the key: kept for later, or dropped. Default kept.
-    pub keeps_while_suspended: bool,
     /// RFC 9147 §7: whether messages of the past are acknowledged at once after the handshake, or after a quarter of
     /// the timeout like others. Default like others.
     pub acks_repeats_at_once: bool,
@@ -95,24 +101,53 @@ pub struct Choices {
     pub honours_old_alerts: bool,
     /// RFC 5246 §7.2.1: whether a close_notify is answered by one. Default yes (1.2 MUST, 1.3 may).
     pub answers_close: bool,
-    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: whether an end that was closed in good order still repeats its last flight or
+    /// RFC 5246 §7.2.1, RFC 8446 §6.1: a close_notify before the handshake is complete: closes in good order and is
+    /// answered, or ends the handshake as an error. Default an error: there is nothing to be closed yet, and in epoch 0
+    /// anybody can have sent it.
+    pub closes_in_handshake: bool,
+    /// RFC 6347 §4.2.4, RFC 9147 §5.8.1: whether an end that its application has closed still repeats its last flight or
     /// ACK. Default yes.
     pub answers_when_closed: bool,
+    /// The same for an end that the peer has closed. Default no: who closes has what it needs.
+    pub answers_when_closed_by_peer: bool,
+    /// RFC 5246 §7.2.1: whether it then says close_notify again, which the peer could not read either. Default yes.
+    pub repeats_close: bool,
+    /// RFC 6347 §4.2.7, RFC 9147 §5.10: how often a fatal alert is sent again to a peer that goes on with the handshake
+    /// (SHOULD). Default 3.
+    pub alert_repeats: u8,
+    /// RFC 6347 §4.1.2.6 protects authenticated records: whether copies of records in plaintext are dropped, too.
+    /// Default no: a forger could shut out genuine records.
+    pub drops_plaintext_copies: bool,
+    /// Whether a flight that the message in front of an error has led to still goes out before the alert. Default no.
+    pub sends_flight_before_failing: bool,
     /// RFC 8446 §6.1: whether close_notify is sent by an end that closes before it is connected. Default yes.
     pub close_in_handshake: bool,
+}
+
+/// What counts of two fragments of one `message_seq` that can't be of one message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Contradiction {
+    /// The newer one in epoch 0; under keys it is dropped.
+    NewerInPlaintext,
+    /// The older one.
+    Dropped,
+    /// Neither: the connection ends (illegal_parameter).
+    Fatal,
 }
 
 impl Choices {
     /// The documented policy.
     pub const DEFAULT: Self = Self {
-        repeats: Some(2),
+        repeats_hurry: false,
         any_message_repeats: false,
         repeats_second_hello: true,
         answers_plaintext_repeats: false,
         remembers_early_ccs: true,
         protected_ccs_is_fatal: false,
-        mismatch_is_fatal: false,
+        contradiction: Contradiction::NewerInPlaintext,
         later_bytes_win: false,
+        late_plaintext_is_fatal: false,
+        message_after_12_is_fatal: false,
         warns_of_no_renegotiation: true,
         hello_request_is_fatal: false,
         unknown_message: Description::UNEXPECTED_MESSAGE,
@@ -124,7 +159,6 @@ impl Choices {
         refusal_needs_connection: true,
         version_refusal_needs_connection: false,
         acks_while_suspended: false,
-        keeps_while_suspended: true,
         acks_repeats_at_once: false,
         honours_plaintext_acks: true,
         empty_ack_repeats: false,
@@ -136,20 +170,33 @@ impl Choices {
         messages_outlive_keys: false,
         honours_old_alerts: false,
         answers_close: true,
+        closes_in_handshake: false,
         answers_when_closed: true,
+        answers_when_closed_by_peer: false,
+        repeats_close: true,
+        alert_repeats: 3,
+        drops_plaintext_copies: false,
+        sends_flight_before_failing: false,
         close_in_handshake: true,
     };
 
-    /// The default with one choice made otherwise, each with the name of that choice.
+    /// The same for ends that a repeated flight hurries: what else depends on it can be seen where time stands still.
+    pub const HURRIED: Self = Self { repeats_hurry: true, ..Self::DEFAULT };
+
+    /// The default, or [`Self::HURRIED`] where that matters, with one choice made otherwise, each with the name of that
+    /// choice.
     #[must_use]
     pub fn alternatives() -> Vec<(&'static str, Self)> {
         vec![
-            ("any_message_repeats", Self { any_message_repeats: true, ..Self::DEFAULT }),
-            ("repeats_second_hello", Self { repeats_second_hello: false, ..Self::DEFAULT }),
-            ("answers_plaintext_repeats", Self { answers_plaintext_repeats: true, ..Self::DEFAULT }),
+            ("any_message_repeats", Self { any_message_repeats: true, ..Self::HURRIED }),
+            ("repeats_second_hello", Self { repeats_second_hello: false, ..Self::HURRIED }),
+            ("answers_plaintext_repeats", Self { answers_plaintext_repeats: true, ..Self::HURRIED }),
             ("remembers_early_ccs", Self { remembers_early_ccs: false, ..Self::DEFAULT }),
             ("protected_ccs_is_fatal", Self { protected_ccs_is_fatal: true, ..Self::DEFAULT }),
-            ("mismatch_is_fatal", Self { mismatch_is_fatal: true, ..Self::DEFAULT }),
+            ("contradiction: dropped", Self { contradiction: Contradiction::Dropped, ..Self::DEFAULT }),
+            ("contradiction: fatal", Self { contradiction: Contradiction::Fatal, ..Self::DEFAULT }),
+            ("late_plaintext_is_fatal", Self { late_plaintext_is_fatal: true, ..Self::DEFAULT }),
+            ("message_after_12_is_fatal", Self { message_after_12_is_fatal: true, ..Self::DEFAULT }),
             ("later_bytes_win", Self { later_bytes_win: true, ..Self::DEFAULT }),
             ("warns_of_no_renegotiation", Self { warns_of_no_renegotiation: false, ..Self::DEFAULT }),
             ("hello_request_is_fatal", Self { hello_request_is_fatal: true, ..Self::DEFAULT }),
@@ -165,7 +212,6 @@ impl Choices {
                 Self { version_refusal_needs_connection: true, ..Self::DEFAULT },
             ),
             ("acks_while_suspended", Self { acks_while_suspended: true, ..Self::DEFAULT }),
-            ("keeps_while_suspended", Self { keeps_while_suspended: false, ..Self::DEFAULT }),
             ("acks_repeats_at_once", Self { acks_repeats_at_once: true, ..Self::DEFAULT }),
             ("honours_plaintext_acks", Self { honours_plaintext_acks: false, ..Self::DEFAULT }),
             ("empty_ack_repeats", Self { empty_ack_repeats: true, ..Self::DEFAULT }),
@@ -176,9 +222,15 @@ impl Choices {
             ("messages_outlive_keys", Self { messages_outlive_keys: true, ..Self::DEFAULT }),
             ("honours_old_alerts", Self { honours_old_alerts: true, ..Self::DEFAULT }),
             ("answers_close", Self { answers_close: false, ..Self::DEFAULT }),
+            ("closes_in_handshake", Self { closes_in_handshake: true, ..Self::DEFAULT }),
             ("answers_when_closed", Self { answers_when_closed: false, ..Self::DEFAULT }),
+            ("answers_when_closed_by_peer", Self { answers_when_closed_by_peer: true, ..Self::DEFAULT }),
+            ("repeats_close", Self { repeats_close: false, ..Self::DEFAULT }),
+            ("alert_repeats", Self { alert_repeats: 0, ..Self::DEFAULT }),
+            ("drops_plaintext_copies", Self { drops_plaintext_copies: true, ..Self::DEFAULT }),
+            ("sends_flight_before_failing", Self { sends_flight_before_failing: true, ..Self::DEFAULT }),
             ("close_in_handshake", Self { close_in_handshake: false, ..Self::DEFAULT }),
-            ("repeats", Self { repeats: None, ..Self::DEFAULT }),
+            ("repeats_hurry", Self::HURRIED),
             ("unknown_message", Self { unknown_message: Description::DECODE_ERROR, ..Self::DEFAULT }),
             ("unknown_psk", Self { unknown_psk: Description::UNKNOWN_PSK_IDENTITY, ..Self::DEFAULT }),
             (

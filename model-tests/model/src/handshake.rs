@@ -83,11 +83,14 @@ impl Control {
         }
     }
 
-    /// The epoch a message must come in that is processed in this state.
+    /// The epoch in which the next message is due.
     fn epoch(self) -> u8 {
         match self {
-            Self::Finished(Version::V12) | Self::Connected(Version::V12) => 1,
-            Self::EncryptedExtensions | Self::Finished(_) => 2,
+            Self::Psk { version: Version::V12, .. }
+            | Self::ChangeCipherSpec
+            | Self::Finished(Version::V12)
+            | Self::Connected(Version::V12) => 1,
+            Self::Psk { .. } | Self::EncryptedExtensions | Self::Finished(_) => 2,
             Self::Connected(_) => 3,
             _ => 0,
         }
@@ -146,25 +149,20 @@ impl Reaction {
     }
 }
 
-/// The next message in order, in the epoch it came in.
+/// Whether the next message is due in another epoch than this one.
 #[must_use]
-pub fn on_message(setting: &Setting, state: Control, message: Message, epoch: u8) -> Reaction {
-    // RFC 5246 §7.4.1.1: ignored while a handshake is on.
-    if message == Message::HelloRequest
-        && setting.mode.role == Role::Client
-        && setting.mode.has_12()
-        && epoch == 0
-        && !setting.choices.hello_request_is_fatal
-    {
-        return Reaction::ignore(state, &["5246-7.4.1.1-hello-request-1"]);
-    }
+pub fn is_misplaced(setting: &Setting, state: Control, epoch: u8) -> bool {
+    let early_finished = state == Control::ChangeCipherSpec && !setting.holds(Guard::FinishedAfterCcs);
+    epoch != state.epoch() && setting.holds(Guard::PlaintextAfterKeys) && !early_finished
+}
+
+/// The next message in order, in the epoch that it is due in.
+#[must_use]
+pub fn on_message(setting: &Setting, state: Control, message: Message) -> Reaction {
     let early_finished = !setting.holds(Guard::FinishedAfterCcs)
         && matches!((state, message), (Control::ChangeCipherSpec, Message::Finished(Params::Ok)));
     if early_finished {
         return finished_12(setting);
-    }
-    if epoch != state.epoch() && setting.holds(Guard::PlaintextAfterKeys) {
-        return Reaction::fail(Description::UNEXPECTED_MESSAGE, &["9147-6.1-epoch-4", "6347-4.1-epoch-1"]);
     }
     if message == Message::Malformed && has_next(state) {
         return Reaction::fail(Description::DECODE_ERROR, &["9147-4.5.2-inv-6", "RFC 5246 7.2.2"]);

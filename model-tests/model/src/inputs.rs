@@ -1,12 +1,12 @@
 //! One end, continued: everything that is not a handshake message in order.
 
 use crate::alphabet::*;
+use crate::ending::By;
 use crate::guard::Guard;
 use crate::handshake::{Control, Effect, Rules};
 use crate::machine::{Machine, Turn};
 use crate::mode::{Mode, Role};
-use crate::record::RecordLayer;
-use crate::reliability::{PeerFlight, Place, Reliability, Repeated};
+use crate::reliability::{PeerFlight, Place, Repeated};
 use crate::server;
 
 impl Turn {
@@ -40,20 +40,20 @@ impl Machine {
                 None => turn.rule(&["6347-4.2.5-ccs-2"]),
             }
         }
+        self.repeat_close(turn);
     }
 
     /// A message below the next `message_seq` (RFC 6347 §4.2.4, RFC 9147 §5.8.1).
     pub(crate) fn on_repeated(&mut self, epoch: u8, place: Place, turn: &mut Turn) {
+        if self.failure.is_some() {
+            return if self.hears(epoch) {
+                self.repeat_alert(turn)
+            };
+        }
         let end = place == Place::FlightEnd
             || place == Place::FlightPart && self.setting.choices.any_message_repeats;
         let connected = matches!(self.control, Control::Connected(_));
-        let heard = match epoch {
-            0 => {
-                self.records.hears_plaintext(&self.setting)
-                    || end && self.setting.choices.answers_plaintext_repeats
-            }
-            _ => self.records.has(epoch),
-        };
+        let heard = self.hears(epoch) || epoch == 0 && end && self.setting.choices.answers_plaintext_repeats;
         if !heard || self.control == Control::Closed && !self.flow.kept {
             return turn.rule(&["9147-6.1-epoch-2", "6347-4.1-oldepoch-1"]);
         }
@@ -99,7 +99,7 @@ impl Machine {
         }
         if self.flow.timer.is_some() {
             turn.rule(&["6347-4.2.4-flight-2", "9147-5.8.1-wait-1", "9147-7.2-recv-1", "6347-4.1-epoch-2"]);
-            (self.flow.timer, self.flow.repeats) = (Some(4), 0);
+            self.flow.timer = Some(4);
             if self.setting.holds(Guard::FlightTimer) {
                 turn.send(self.flow.outstanding(&self.setting));
             }
@@ -108,7 +108,7 @@ impl Machine {
             self.flow.kept = false;
             self.records.forget(2);
             if self.control == Control::Closed {
-                self.end(false);
+                self.silence();
             } else if self.control == Control::Connected(Version::V12) {
                 self.flow.answered();
             }
@@ -124,7 +124,7 @@ impl Machine {
                 if matches!(state, Control::Connected(_)) || self.setting.choices.close_in_handshake {
                     self.close_notify(turn);
                 }
-                self.end(true);
+                self.close(By::Application);
             }
             (App::PskFound | App::PskNotFound, Control::Psk { version, binder }) => {
                 let found = app == App::PskFound;
@@ -185,15 +185,19 @@ impl Machine {
             return turn.rule(&["9147-4.2.1-old-1"]);
         }
         turn.rule(&["RFC 5246 7.2.2", "RFC 8446 6"]);
-        if description == Description::CLOSE_NOTIFY {
+        let connected = matches!(self.control, Control::Connected(_));
+        let closes = connected || self.setting.choices.closes_in_handshake;
+        if description == Description::CLOSE_NOTIFY && closes {
             if self.setting.choices.answers_close {
                 self.close_notify(turn);
             }
             turn.events.push(Event::ClosedByPeer);
-            self.end(true);
-        } else if description != Description::USER_CANCELED && (!levels_count || level == Level::Fatal) {
+            self.close(By::Peer);
+        } else if description != Description::USER_CANCELED
+            && (!levels_count || level == Level::Fatal || description == Description::CLOSE_NOTIFY)
+        {
             turn.events.push(Event::FatalAlert);
-            self.end(false);
+            self.silence();
         }
     }
 
@@ -283,11 +287,6 @@ impl Machine {
         turn.send(vec![(self.records.sending(), Sent::Ack { empty: false })]);
     }
 
-    fn close_notify(&self, turn: &mut Turn) {
-        let alert = Sent::Alert(Level::Warning, Description::CLOSE_NOTIFY);
-        turn.send(vec![(self.records.sending(), alert)]);
-    }
-
     /// The peer's last flight is complete. Who spoke last has to answer it when it comes again; in 1.3 both ends keep
     /// the keys of epoch 2.
     pub(crate) fn connected(&mut self) {
@@ -303,23 +302,6 @@ impl Machine {
         self.flow.kept = is_13 || role == Role::Server;
         if !self.setting.holds(Guard::LastFlightKept) && !is_13 {
             self.flow.answered();
-        }
-    }
-
-    /// The connection is over. A server that was closed in good order may still have to answer the client's last flight.
-    pub(crate) fn end(&mut self, in_good_order: bool) {
-        let owes = in_good_order && self.setting.choices.answers_when_closed;
-        let server = self.setting.mode.role == Role::Server && matches!(self.control, Control::Connected(_));
-        self.control = Control::Closed;
-        if owes && server && self.flow.kept {
-            let Reliability { flight, repeats, complete, last, seq, .. } = self.flow;
-            self.flow =
-                Reliability { flight, repeats, complete, last, seq, kept: true, ..Reliability::default() };
-        } else {
-            self.flow = Reliability::default();
-            if self.setting.holds(Guard::SilentWhenClosed) {
-                self.records = RecordLayer::default();
-            }
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod alphabet;
 pub mod choices;
 pub mod client;
+pub mod ending;
 pub mod explore;
 pub mod guard;
 pub mod handshake;

@@ -4,12 +4,13 @@
 //! control, whose effects come back down. Everything is a function of the state, the input and the choices.
 
 use crate::alphabet::*;
-use crate::choices::Choices;
+use crate::choices::{Choices, Contradiction};
+use crate::ending::Failure;
 use crate::guard::Guard;
 use crate::handshake::{self, Control, Effect, Reaction, Setting};
 use crate::mode::{Mode, Role, Versions};
 use crate::record::RecordLayer;
-use crate::reliability::{Assembled, Flight, Place, Reliability};
+use crate::reliability::{Assembled, Flight, PeerFlight, Place, Reliability};
 use crate::server::{self, Verdict};
 
 /// The reference for one end.
@@ -19,8 +20,10 @@ pub struct Machine {
     pub(crate) control: Control,
     pub(crate) records: RecordLayer,
     pub(crate) flow: Reliability,
-    /// What a byte-identical copy would be of. Only a listener has to know: everybody else drops the copy.
+    /// What a byte-identical copy would be of, if it could matter: at a listener, and as a sign of a peer that goes on.
     last_record: Option<Record>,
+    /// The alert that has ended the connection.
+    pub(crate) failure: Option<Failure>,
 }
 
 /// What one input leads to.
@@ -54,6 +57,8 @@ pub(crate) struct Turn {
     pub(crate) answered: bool,
     /// An ACK is wanted at once.
     pub(crate) acknowledge: bool,
+    /// What could come again before it: the peer's last complete flight, and the last message.
+    pub(crate) known: (Option<PeerFlight>, Option<(u8, Place)>),
 }
 
 impl Machine {
@@ -76,7 +81,7 @@ impl Machine {
                 Control::ServerHello { verified: false, retried: None }
             }
         };
-        Self { setting, control, records: RecordLayer::default(), flow, last_record: None }
+        Self { setting, control, records: RecordLayer::default(), flow, last_record: None, failure: None }
     }
 
     /// The same with a guard left out.
@@ -133,23 +138,20 @@ impl Machine {
         })
     }
 
-    /// The clock moves by a retransmission timeout without a deadline of this end.
+    /// The clock moves by half a retransmission timeout at least, without a deadline of this end.
     pub fn time_passes(&mut self) {
-        self.flow.repeats = 0;
+        self.flow.time_passes();
     }
 
     /// Whether a message this far ahead would be kept.
     #[must_use]
     pub fn keeps(&self, epoch: u8, distance: usize) -> bool {
-        let heard =
-            if epoch == 0 { self.records.hears_plaintext(&self.setting) } else { self.records.has(epoch) };
-        heard && distance < self.flow.waiting.len()
+        self.hears(epoch) && distance < self.flow.waiting.len()
     }
 
     /// An ACK in this epoch that covers some messages of the current flight.
     pub fn acknowledge_messages(&mut self, epoch: u8, covers: impl Fn(Sent) -> bool) -> Step {
-        let heard =
-            if epoch == 0 { self.records.hears_plaintext(&self.setting) } else { self.records.has(epoch) };
+        let heard = self.hears(epoch);
         self.turn(|machine, turn| {
             if heard && machine.control.version() == Some(Version::V13) {
                 turn.send(machine.flow.acknowledged(&machine.setting, |_, sent| covers(sent)));
@@ -157,9 +159,14 @@ impl Machine {
         })
     }
 
+    /// Whether records of an epoch get through.
+    pub(crate) fn hears(&self, epoch: u8) -> bool {
+        if epoch == 0 { self.records.hears_plaintext(&self.setting) } else { self.records.has(epoch) }
+    }
+
     /// Runs one step and collects what comes out of it.
     pub(crate) fn turn(&mut self, run: impl FnOnce(&mut Self, &mut Turn)) -> Step {
-        let mut turn = Turn::default();
+        let mut turn = Turn { known: (self.flow.complete, self.flow.last), ..Turn::default() };
         let before = self.control.version();
         run(self, &mut turn);
         // A rule of the other version is no reason.
@@ -182,13 +189,11 @@ impl Machine {
         match input {
             Input::Rx(record) => {
                 self.on_record(record, turn);
-                let hello = self.control == Control::Listening && is_hello(record);
-                let copies = hello || !self.setting.holds(Guard::ReplayDropped);
-                self.last_record = copies.then_some(record);
+                self.last_record = self.may_copy(record).then_some(record);
             }
             Input::Replay => match self.last_record {
-                Some(record) => self.on_record(record, turn),
-                None => turn.rule(&["6347-4.1.2.6-replay-3", "9147-4.5.1-replay-3"]),
+                Some(record) if !matches!(self.control, Control::Psk { .. }) => self.on_record(record, turn),
+                _ => turn.rule(&["6347-4.1.2.6-replay-3", "9147-4.5.1-replay-3"]),
             },
             Input::Again(which) => {
                 self.on_again(which, turn);
@@ -198,12 +203,27 @@ impl Machine {
         }
     }
 
+    /// Whether a copy of a record that just came does anything, now or once the connection has failed. In plaintext a
+    /// message that was taken in is known by its `message_seq`.
+    fn may_copy(&self, record: Record) -> bool {
+        let shows_peer = matches!(record.content, Content::Handshake(_))
+            && record.epoch == 0
+            && self.hears(0)
+            && !self.setting.choices.drops_plaintext_copies;
+        match self.control {
+            _ if !self.setting.holds(Guard::ReplayDropped) => true,
+            Control::Listening => is_hello(record),
+            Control::Psk { .. } => shows_peer,
+            _ => self.failure.is_some() && shows_peer,
+        }
+    }
+
     fn on_record(&mut self, record: Record, turn: &mut Turn) {
         if self.control == Control::Listening {
             return self.on_listener(record, turn);
         }
         if self.control == Control::Closed && self.setting.holds(Guard::SilentWhenClosed) {
-            return turn.rule(&["9147-5.10-close-1", "RFC 5246 7.2.1"]);
+            return self.on_record_after_end(record, turn);
         }
         match self.records.open(&self.setting, record) {
             Err(rules) => turn.rule(rules),
@@ -250,6 +270,22 @@ impl Machine {
             }
             return;
         }
+        let version = self.control.version();
+        let is_12 = version == Some(Version::V12) || version.is_none() && self.setting.mode.has_12();
+        if handshake.message == Message::HelloRequest
+            && self.setting.mode.role == Role::Client
+            && is_12
+            && epoch == 0
+        {
+            turn.rule(&["5246-7.4.1.1-hello-request-1"]);
+            if self.setting.choices.hello_request_is_fatal {
+                self.fail(Description::UNEXPECTED_MESSAGE, turn);
+            }
+            return;
+        }
+        if handshake.seq != Seq::Start && self.is_misplaced(epoch) {
+            return self.on_misplaced(handshake.seq == Seq::Next, epoch, turn);
+        }
         let (first, next) = self.flow.seq;
         match (handshake.seq, handshake.message) {
             (Seq::Next, _) => self.on_next(handshake, epoch, turn),
@@ -289,8 +325,8 @@ impl Machine {
         match self.flow.assemble(&self.setting, handshake, epoch) {
             Assembled::Mismatch => {
                 turn.rule(&["6347-4.2.3-frag-4", "9147-5.5-frag-7"]);
-                if self.setting.choices.mismatch_is_fatal {
-                    self.effect(Effect::Fail(Description::ILLEGAL_PARAMETER), turn);
+                if self.setting.choices.contradiction == Contradiction::Fatal {
+                    self.fail(Description::ILLEGAL_PARAMETER, turn);
                 }
                 return;
             }
@@ -317,22 +353,42 @@ impl Machine {
         let mut next = Some((message, epoch));
         while let Some((message, epoch)) = next {
             if let Control::Psk { .. } = self.control {
-                if self.setting.choices.keeps_while_suspended {
-                    self.flow.waiting[0] = Some((message, epoch));
-                }
+                self.flow.waiting[0] = Some((message, epoch));
                 return;
+            }
+            if self.is_misplaced(epoch) {
+                self.flow.purge();
+                return self.on_misplaced(true, epoch, turn);
             }
             self.flow.waiting[0] = None;
             self.flow.advance();
             self.flow.last = Some((epoch, Place::Current));
             turn.processed += 1;
-            let reaction = handshake::on_message(&self.setting, self.control, message, epoch);
+            let reaction = handshake::on_message(&self.setting, self.control, message);
             self.react(reaction, turn);
             if self.control == Control::Closed {
                 return;
             }
             self.early_change_cipher_spec(turn);
             next = self.flow.waiting[0];
+        }
+    }
+
+    /// Whether a new message can't come in this epoch now.
+    fn is_misplaced(&self, epoch: u8) -> bool {
+        let is_over = self.control == Control::Connected(Version::V12);
+        is_over || handshake::is_misplaced(&self.setting, self.control, epoch)
+    }
+
+    /// A new message in another epoch than the one that is due, or after a handshake of 1.2.
+    fn on_misplaced(&mut self, is_next: bool, epoch: u8, turn: &mut Turn) {
+        turn.rule(&["9147-6.1-epoch-4", "6347-4.1-epoch-1"]);
+        let choices = self.setting.choices;
+        let is_over = self.control == Control::Connected(Version::V12);
+        if is_over && choices.message_after_12_is_fatal
+            || !is_over && (epoch > 0 || is_next && choices.late_plaintext_is_fatal)
+        {
+            self.fail(Description::UNEXPECTED_MESSAGE, turn);
         }
     }
 
@@ -367,11 +423,7 @@ impl Machine {
                 turn.events.push(Event::Connected);
             }
             Effect::AskForPsk => turn.events.push(Event::NeedPsk),
-            Effect::Fail(description) => {
-                turn.sent.push((self.records.sending(), Sent::Alert(Level::Fatal, description)));
-                turn.events.push(Event::Failed);
-                self.end(false);
-            }
+            Effect::Fail(description) => self.fail(description, turn),
         }
     }
 }

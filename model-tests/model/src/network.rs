@@ -240,11 +240,14 @@ impl World {
     }
 
     fn finish(&mut self, role: Role, step: &Step) {
+        // Who is told that the peer has closed is not broken off.
+        let closed = self.end(other(role));
+        let closed = closed.machine.control() == Control::Closed && !closed.failed;
         let end = self.end(role);
         end.processed += u16::from(step.processed);
         end.got |= step.outputs.contains(&Output::Event(Event::Delivered));
-        let failures = [Output::Event(Event::Failed), Output::Event(Event::FatalAlert)];
-        end.failed |= failures.iter().any(|failure| step.outputs.contains(failure));
+        end.failed |= step.outputs.contains(&Output::Event(Event::Failed));
+        end.failed |= step.outputs.contains(&Output::Event(Event::FatalAlert)) && !closed;
         self.transmit(role, &step.outputs);
     }
 

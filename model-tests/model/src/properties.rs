@@ -23,7 +23,8 @@ pub enum Property {
     NoiseIsSilent,
     /// S10: no connection before the cookie.
     CookieFirst,
-    /// S13: after the end nothing is delivered and nothing is sent, but the answer owed to the peer's last flight.
+    /// S13: after the end nothing is delivered and nothing is sent, but the answer owed to the peer's last flight, or the
+    /// alert again to a peer that goes on.
     SilentAfterEnd,
     /// S14: the newest version both ends have, and no sentinel overlooked.
     NoDowngrade,
@@ -157,12 +158,21 @@ impl Observer {
         let repeats = |output: &Output| {
             let answer = matches!(
                 output,
-                Output::Tx(_, Sent::ChangeCipherSpec | Sent::Finished | Sent::Ack { empty: false })
+                Output::Tx(
+                    _,
+                    Sent::ChangeCipherSpec
+                        | Sent::Finished
+                        | Sent::Ack { empty: false }
+                        | Sent::Alert(Level::Warning, Description::CLOSE_NOTIFY)
+                )
             );
             answer && matches!(input, Input::Again(_))
         };
+        // RFC 6347 §4.2.7, RFC 9147 §5.10: the alert again, for a handshake that goes on.
+        let goes_on = matches!(input, Input::Again(_) | Input::Replay) || handshake(input).is_some();
+        let alerts = |output: &Output| matches!(output, Output::Tx(_, Sent::Alert(Level::Fatal, _)));
         let silent = match self.phase {
-            Phase::Failed => outputs.is_empty(),
+            Phase::Failed => outputs.is_empty() || goes_on && outputs.len() == 1 && alerts(&outputs[0]),
             Phase::Closed => outputs.iter().all(repeats),
             Phase::Handshake | Phase::Connected => true,
         };

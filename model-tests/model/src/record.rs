@@ -27,6 +27,17 @@ impl RecordLayer {
         self.read &= !(1 << epoch);
     }
 
+    /// Drops the keys of all epochs but the newest.
+    pub fn forget_old(&mut self) {
+        self.read = self.read.checked_ilog2().map_or(0, |newest| 1 << newest);
+    }
+
+    /// Whether no newer epoch is keyed for reading.
+    #[must_use]
+    pub fn is_newest(&self, epoch: u8) -> bool {
+        self.read.checked_ilog2().unwrap_or(0) == u32::from(epoch)
+    }
+
     /// Sets the epoch of what belongs to no flight.
     pub fn write(&mut self, epoch: u8) {
         self.write = epoch;

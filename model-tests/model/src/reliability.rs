@@ -4,6 +4,7 @@
 //! which of the own flight the peer has.
 
 use crate::alphabet::*;
+use crate::choices::Contradiction;
 use crate::guard::Guard;
 use crate::handshake::Setting;
 
@@ -72,6 +73,9 @@ pub enum Place {
 /// Messages that wait for the one in front of them.
 const WINDOW: usize = 3;
 
+/// Quarters of a timeout that are left when half of it has passed.
+const HALF: u8 = 2;
+
 /// The state of this layer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Reliability {
@@ -88,8 +92,6 @@ pub struct Reliability {
     pub acked: u8,
     /// Quarters of a retransmission timeout until the flight is sent again.
     pub timer: Option<u8>,
-    /// Repetitions on demand since the clock moved by a timeout.
-    pub repeats: u8,
     /// An ACK is owed, a quarter of a timeout from the record that it is owed for.
     pub ack_due: bool,
     /// What is needed to answer the peer's last flight is kept until four minutes are over.
@@ -174,15 +176,19 @@ impl Reliability {
     pub fn assemble(&mut self, setting: &Setting, handshake: Handshake, epoch: u8) -> Assembled {
         let Handshake { message, piece, .. } = handshake;
         let whole = match self.partial {
-            _ if self.waiting[0].is_some_and(|(waiting, _)| shape(waiting) != shape(message)) => {
-                return Assembled::Mismatch;
-            }
             None if piece == Piece::Whole => message,
             None => {
                 self.partial = Some((message, epoch, piece));
                 return Assembled::Part;
             }
-            Some((held, _, _)) if shape(held) != shape(message) => return Assembled::Mismatch,
+            Some((held, in_epoch, _)) if shape(held) != shape(message) => {
+                let plain = epoch == 0 && in_epoch == 0;
+                if !plain || setting.choices.contradiction != Contradiction::NewerInPlaintext {
+                    return Assembled::Mismatch;
+                }
+                self.partial = None;
+                return self.assemble(setting, handshake, epoch);
+            }
             Some((_, _, held)) if held == piece => return Assembled::Part,
             // The first byte of messages of one shape is the same, except in a Finished, where it decides.
             Some((_, _, Piece::First)) => message,
@@ -225,6 +231,11 @@ impl Reliability {
         }
     }
 
+    /// The clock moves by half a retransmission timeout at least, without a deadline of this end.
+    pub fn time_passes(&mut self) {
+        self.timer = self.timer.map(|left| left.min(HALF));
+    }
+
     /// A new flight: the peer's is complete, and its ACK is not owed any more.
     pub fn send(&mut self, flight: Flight) -> Vec<(u8, Sent)> {
         // The last flight of 1.2 is repeated on demand only (RFC 6347 §4.2.4).
@@ -232,7 +243,7 @@ impl Reliability {
         self.complete = Some(PeerFlight::answered_by(flight));
         self.end_of_flight();
         (self.flight, self.acked, self.timer) = (Some(flight), 0, timer);
-        (self.repeats, self.ack_due) = (0, false);
+        self.ack_due = false;
         flight.messages()
     }
 
@@ -243,7 +254,7 @@ impl Reliability {
 
     /// The own flight needs no repetition any more.
     pub fn answered(&mut self) {
-        (self.flight, self.acked, self.timer, self.repeats) = (None, 0, None, 0);
+        (self.flight, self.acked, self.timer) = (None, 0, None);
     }
 
     /// What of the own flight is not acknowledged.
@@ -275,12 +286,9 @@ impl Reliability {
 
     /// The peer repeats the flight that the own one answers.
     pub fn repeat(&mut self, setting: &Setting) -> Vec<(u8, Sent)> {
-        let exhausted = setting.choices.repeats.is_some_and(|most| self.repeats >= most);
-        if exhausted || self.flight.is_none() || self.acked != 0 {
+        let hurried = !setting.choices.repeats_hurry && self.timer.is_some_and(|left| left > HALF);
+        if hurried || self.flight.is_none() || self.acked != 0 {
             return Vec::new();
-        }
-        if setting.choices.repeats.is_some() {
-            self.repeats += 1;
         }
         self.timer = self.timer.map(|_| 4);
         self.outstanding(setting)

@@ -43,15 +43,19 @@ fn client_12() {
             ServerHelloDone@0 -> ClientKeyExchange@0 CCS@0 Finished@1
             Finished@1 -> -
             Timer -> ClientKeyExchange@0 CCS@0 Finished@1
-            Again+flight -> ClientKeyExchange@0 CCS@0 Finished@1
-            Again+last -> ClientKeyExchange@0 CCS@0 Finished@1
-            Again+first -> -
-            Again+last -> -
+            Again+flight -> -
+            Finished@0 -> -
+            HelloRequest@0 -> -
             Timer -> ClientKeyExchange@0 CCS@0 Finished@1
-            Again+last -> ClientKeyExchange@0 CCS@0 Finished@1
             CCS@0 -> -
             Again+last -> -
-            Finished+bad@1 -> Alert+fatal+decrypt_error@1 <Failed>",
+            Finished+bad@1 -> Alert+fatal+decrypt_error@1 <Failed>
+            CCS@0 -> -
+            Finished@1 -> Alert+fatal+decrypt_error@1
+            Replay -> -
+            Finished@1 -> Alert+fatal+decrypt_error@1
+            Finished@1 -> Alert+fatal+decrypt_error@1
+            Finished@1 -> -",
     );
     run(
         "client-12-psk",
@@ -63,7 +67,7 @@ fn client_12() {
             CCS@0 -> -
             Finished@1 -> <Connected>
             HelloRequest~start@1 -> Alert+warning+no_renegotiation@1
-            Finished@1 -> Alert+fatal+unexpected_message@1 <Failed>",
+            Finished@1 -> -",
     );
 }
 
@@ -97,8 +101,6 @@ fn client_13() {
             Finished~ahead@2 -> Ack@2
             EncryptedExtensions@2 -> Finished@2 <Connected>
             Send -> Data@3
-            Again+flight -> Finished@2
-            Again+flight -> Finished@2
             Again+flight -> -
             Timer -> Finished@2
             Ack+all@2 -> -
@@ -118,7 +120,7 @@ fn client_13() {
         "client-13-ke",
         "
             HelloVerifyRequest@0 -> Alert+fatal+protocol_version@0 <Failed>
-            ServerHello+13@0 -> -",
+            ServerHello+13@0 -> Alert+fatal+protocol_version@0",
     );
 }
 
@@ -152,7 +154,7 @@ fn server_12() {
             ClientHello+12+bad-cookie~start@0 -> HelloVerifyRequest@0
             ClientHello+12+cookie~start@0 -> ServerHello+12@0 ServerHelloDone@0
             Timer -> ServerHello+12@0 ServerHelloDone@0
-            Again+flight -> ServerHello+12@0 ServerHelloDone@0
+            Again+flight -> -
             ClientHello+12~start@0 -> -
             ClientKeyExchange@0 -> -
             CCS@0 -> -
@@ -161,7 +163,7 @@ fn server_12() {
             Data@1 -> <Delivered>
             Again+flight -> CCS@0 Finished@1
             Again+last -> CCS@0 Finished@1
-            Again+last -> -
+            Again+last -> CCS@0 Finished@1
             ClientHello+12~start@1 -> Alert+warning+no_renegotiation@1
             Timer -> -
             Again+last -> -
@@ -175,7 +177,7 @@ fn server_12() {
             ClientKeyExchange@0 -> -
             Finished@1 -> CCS@0 Finished@1 <Connected>
             Close -> Alert+warning+close_notify@1
-            Again+last -> CCS@0 Finished@1
+            Again+last -> CCS@0 Finished@1 Alert+warning+close_notify@1
             Timer -> -
             Again+last -> -",
     );
@@ -184,7 +186,9 @@ fn server_12() {
         "
             ClientHello+12+cookie~start@0 -> ServerHello+12@0 ServerHelloDone@0
             CertificateVerify~ahead@0 -> -
-            ClientKeyExchange@0 -> Alert+fatal+unexpected_message@0 <Failed>",
+            ClientKeyExchange@0 -> -
+            CCS@0 -> -
+            Finished@1 -> CCS@0 Finished@1 <Connected>",
     );
     run(
         "server-12-psk-deferred",
@@ -218,7 +222,7 @@ fn server_13() {
             Data@3 -> <Delivered>
             Send -> Data@3
             Alert+warning+close_notify@3 -> Alert+warning+close_notify@3 <ClosedByPeer>
-            Again+last -> Ack@3
+            Again+last -> -
             Timer -> -
             Again+last -> -",
     );

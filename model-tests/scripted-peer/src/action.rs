@@ -118,7 +118,7 @@ pub enum Seq {
 pub enum Piece {
     /// All of it.
     Whole,
-    /// The first half; of an empty message, nothing of it.
+    /// The first byte; of an empty message, nothing of it.
     First,
     /// What [`Self::First`] leaves.
     Rest,

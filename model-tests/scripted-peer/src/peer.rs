@@ -303,11 +303,11 @@ impl ScriptedPeer {
 
     fn handshake(&mut self, handshake: &Handshake, record: &Record) -> Vec<u8> {
         let message = self.find_or_compose(handshake);
-        let half = message.body.len() / 2;
+        let first = message.body.len().min(1);
         let (from, to) = match handshake.piece {
             Piece::Whole => (0, message.body.len()),
-            Piece::First => (0, half),
-            Piece::Rest => (half, message.body.len()),
+            Piece::First => (0, first),
+            Piece::Rest => (first, message.body.len()),
             Piece::Range(from, to) => (from, to),
         };
         let readable =
