@@ -59,28 +59,6 @@ const KINDS: &[Kind] = &[
         |c| c.has_piece() && c.message_of(0) && (c.model == "-" || c.end == "-" || Case::fails(&c.end)),
     ),
     (
-        "RFC 9147 7.1: while there is a gap every record brings an ACK at once, and it is repeated by timer",
-        |c| c.model == "-" && matches!(&c.end[..], "Ack@0" | "Ack@2" | "Ack@3"),
-    ),
-    (
-        "RFC 9147 4.2.1: the keys of the handshake are forgotten as soon as the own Finished is acknowledged",
-        |c| {
-            c.state == "Connected(V13)"
-                && c.before.iter().any(|input| input.starts_with("Ack+all"))
-                && c.end == "-"
-        },
-    ),
-    ("RFC 9147 7.2: any ACK under the keys of the handshake shows that the ServerHello has arrived", |c| {
-        c.last.starts_with("Ack+") && c.end == "EncryptedExtensions@2 Finished@2"
-    }),
-    ("RFC 9147 7: an ACK in plaintext does not stop a flight", |c| {
-        c.has("Ack+all@0") && c.end.starts_with("ClientHello")
-    }),
-    (
-        "RFC 9147 7.2: a plaintext message ahead of its turn does not stop the flight that it may answer",
-        |c| c.last == "Timer" && c.before.iter().any(|input| input.ends_with("~ahead@0")) && c.model == "-",
-    ),
-    (
         "RFC 9147 5.8.1: a client that closes goes on to say so, with its Finished, until that is acknowledged",
         |c| c.state == "Closed" && c.has("Close") && c.model == "-" && c.end.ends_with("close_notify@3"),
     ),

@@ -34,24 +34,31 @@ impl Connection {
         rng: &mut dyn Rng,
     ) -> Result<(), Error> {
         let was_enabled = self.acks.is_some();
-        if let (Some(acks), true) = (&mut self.acks, kept)
-            && acks.note(number)
-            && let Some(handshake) = &mut self.handshake
-        {
-            // What was to be said again is news now.
-            handshake.sending.timers.disarm(Timer::Ack);
-        }
+        let mut news = kept && self.note_record(number);
         self.advance(rng)?;
-        let answered = self.has_pending_flight();
-        if let (Some(acks), true, false, false) = (&mut self.acks, kept, was_enabled, answered) {
+        if kept && !was_enabled && !self.has_pending_flight() {
             // The ServerHello itself: only now it is known to be one of DTLS 1.3.
-            acks.note(number);
+            news = self.note_record(number);
         }
-        self.schedule_ack(now);
+        if news {
+            self.schedule_ack(now);
+        }
         if self.is_established() {
             self.close_handshake_if_idle();
         }
         Ok(())
+    }
+
+    /// Notes a record to acknowledge. Returns whether it was not noted before.
+    fn note_record(&mut self, number: RecordNumber) -> bool {
+        let Some(acks) = &mut self.acks else { return false };
+        let is_repeated = acks.is_repeated();
+        let news = acks.note(number);
+        if let (true, true, Some(handshake)) = (news, is_repeated, &mut self.handshake) {
+            // What was to be said again is news now.
+            handshake.sending.timers.disarm(Timer::Ack);
+        }
+        news
     }
 
     /// A gap is reported at once, and so are whole messages that no flight will answer; anything else after a quarter of the

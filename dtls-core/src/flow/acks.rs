@@ -37,8 +37,8 @@ pub(crate) struct Acks {
 }
 
 impl Acks {
-    /// Every handshake message in this record was processed, is kept, or was known already. Returns whether this is the first
-    /// news after an ACK was written.
+    /// Every handshake message in this record was processed, is kept, or was known already. Returns whether the record is
+    /// news.
     pub(crate) fn note(&mut self, number: RecordNumber) -> bool {
         let at = self.numbers.partition_point(|n| *n < number);
         if self.numbers.get(at) == Some(&number) {
@@ -48,7 +48,13 @@ impl Acks {
         if self.numbers.len() > MAX_ACKS {
             self.numbers.remove(0);
         }
-        core::mem::take(&mut self.written) > 0
+        self.written = 0;
+        true
+    }
+
+    /// Whether these numbers were written, and will be again.
+    pub(crate) const fn is_repeated(&self) -> bool {
+        self.written > 0
     }
 
     /// How long to wait for more before the ACK that was just written is written again: the retransmission timeout, doubled

@@ -71,11 +71,26 @@ pub struct Choices {
     pub version_refusal_needs_connection: bool,
     /// RFC 9147 §7.1: whether a client's hello is acknowledged while the server waits for the key. Default no.
     pub acks_while_suspended: bool,
-    /// RFC 9147 §7: whether messages of the past are acknowledged at once after the handshake, or after a quarter of
-    /// the timeout like others. Default like others.
-    pub acks_repeats_at_once: bool,
-    /// RFC 9147 §7: whether ACKs in epoch 0 are honoured once 1.3 is known (they MAY be). Default yes.
-    pub honours_plaintext_acks: bool,
+    /// RFC 9147 §7.1: whether messages after the handshake, which no flight will answer, are acknowledged at once, or
+    /// after a quarter of the timeout like others. Default at once.
+    pub acks_at_once_when_connected: bool,
+    /// RFC 9147 §7.1: whether each record that leaves a gap is acknowledged at once. Default yes, as it recommends.
+    pub acks_gaps_at_once: bool,
+    /// RFC 9147 §7.1: whether an ACK is sent again after a retransmission timeout without anything new, if there is no
+    /// flight of its own that would show the peer that it is there. Default yes: a server that may not send any more
+    /// to an address that is not proven waits for that sign (§5.1).
+    pub repeats_acks: bool,
+    /// RFC 9147 §7: what ACKs in epoch 0 are worth once 1.3 is known (they MAY be honoured).
+    pub plaintext_acks: PlaintextAcks,
+    /// RFC 9147 §7.2: whether "any record responding to a flight" acknowledges it in epoch 0, too. Default no: anybody
+    /// can forge it, only a message that is acted on ends the wait.
+    pub plaintext_acknowledges: bool,
+    /// RFC 9147 §7.2: whether any ACK under the keys of the handshake shows that the ServerHello they come from has
+    /// arrived, whatever it names. Default yes.
+    pub any_ack_proves_keys: bool,
+    /// RFC 9147 §4.2.1: whether a client forgets the keys of the handshake as soon as its Finished is acknowledged, or
+    /// keeps them as long as a server does. Default at once: the server has nothing to repeat any more.
+    pub forgets_keys_when_acked: bool,
     /// RFC 9147 §7.1: whether an empty ACK makes an end repeat what is not acknowledged. Default no.
     pub empty_ack_repeats: bool,
     /// RFC 9147 §7.2: whether a piece of a message implicitly acknowledges the flight it answers, or only a whole
@@ -135,6 +150,18 @@ pub enum Contradiction {
     Fatal,
 }
 
+/// What an ACK in epoch 0 is worth.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PlaintextAcks {
+    /// Nothing.
+    Ignored,
+    /// What is missing is sent at once, but the timer runs on, and what it then sends is the whole flight: anybody can
+    /// forge the ACK. One that breaks a rule is ignored.
+    UntilTimer,
+    /// As much as any other.
+    Honoured,
+}
+
 impl Choices {
     /// The documented policy.
     pub const DEFAULT: Self = Self {
@@ -159,8 +186,13 @@ impl Choices {
         refusal_needs_connection: true,
         version_refusal_needs_connection: false,
         acks_while_suspended: false,
-        acks_repeats_at_once: false,
-        honours_plaintext_acks: true,
+        acks_at_once_when_connected: true,
+        acks_gaps_at_once: true,
+        repeats_acks: true,
+        plaintext_acks: PlaintextAcks::UntilTimer,
+        plaintext_acknowledges: false,
+        any_ack_proves_keys: true,
+        forgets_keys_when_acked: true,
         empty_ack_repeats: false,
         any_record_acknowledges: true,
         ticket_acknowledges: false,
@@ -212,8 +244,14 @@ impl Choices {
                 Self { version_refusal_needs_connection: true, ..Self::DEFAULT },
             ),
             ("acks_while_suspended", Self { acks_while_suspended: true, ..Self::DEFAULT }),
-            ("acks_repeats_at_once", Self { acks_repeats_at_once: true, ..Self::DEFAULT }),
-            ("honours_plaintext_acks", Self { honours_plaintext_acks: false, ..Self::DEFAULT }),
+            ("acks_at_once_when_connected", Self { acks_at_once_when_connected: false, ..Self::DEFAULT }),
+            ("acks_gaps_at_once", Self { acks_gaps_at_once: false, ..Self::DEFAULT }),
+            ("repeats_acks", Self { repeats_acks: false, ..Self::DEFAULT }),
+            ("plaintext_acks: ignored", Self { plaintext_acks: PlaintextAcks::Ignored, ..Self::DEFAULT }),
+            ("plaintext_acks: honoured", Self { plaintext_acks: PlaintextAcks::Honoured, ..Self::DEFAULT }),
+            ("plaintext_acknowledges", Self { plaintext_acknowledges: true, ..Self::DEFAULT }),
+            ("any_ack_proves_keys", Self { any_ack_proves_keys: false, ..Self::DEFAULT }),
+            ("forgets_keys_when_acked", Self { forgets_keys_when_acked: false, ..Self::DEFAULT }),
             ("empty_ack_repeats", Self { empty_ack_repeats: true, ..Self::DEFAULT }),
             ("any_record_acknowledges", Self { any_record_acknowledges: false, ..Self::DEFAULT }),
             ("ticket_acknowledges", Self { ticket_acknowledges: true, ..Self::DEFAULT }),

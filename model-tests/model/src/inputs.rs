@@ -1,6 +1,7 @@
 //! One end, continued: everything that is not a handshake message in order.
 
 use crate::alphabet::*;
+use crate::choices::PlaintextAcks;
 use crate::ending::By;
 use crate::guard::Guard;
 use crate::handshake::{Control, Effect, Rules};
@@ -52,7 +53,6 @@ impl Machine {
         }
         let end = place == Place::FlightEnd
             || place == Place::FlightPart && self.setting.choices.any_message_repeats;
-        let connected = matches!(self.control, Control::Connected(_));
         let heard = self.hears(epoch) || epoch == 0 && end && self.setting.choices.answers_plaintext_repeats;
         if !heard || self.control == Control::Closed && !self.flow.kept {
             return turn.rule(&["9147-6.1-epoch-2", "6347-4.1-oldepoch-1"]);
@@ -66,7 +66,8 @@ impl Machine {
             if self.setting.holds(Guard::LastAckRepeated) {
                 self.acknowledge(turn);
             }
-        } else if self.flow.flight.is_some() && self.flow.acked == 0 {
+        } else if self.flow.flight.is_some() && epoch < 3 {
+            // What the own flight answers is acknowledged by it, also when it comes again.
             let hello = matches!(self.control, Control::ServerHello { .. });
             if end && (!hello || self.setting.choices.repeats_second_hello) {
                 turn.rule(if self.flow.kept && self.flow.timer.is_none() {
@@ -76,34 +77,34 @@ impl Machine {
                 });
                 turn.send(self.flow.repeat(&self.setting));
             }
-        } else if self.acknowledges() && (connected || place == Place::Current) {
-            turn.rule(&["9147-7-ack-3", "9147-7.1-send-3"]);
-            if connected && self.setting.choices.acks_repeats_at_once {
-                self.acknowledge(turn);
-            } else {
-                self.flow.ack_due = true;
-            }
+        } else if self.acknowledges() {
+            turn.rule(&["9147-7-ack-3"]);
+            self.owe_ack(turn);
         }
     }
 
     /// The next deadline. The clock moves by a quarter of the retransmission timeout for an ACK and by the whole of it
     /// for a flight.
     pub(crate) fn on_timer(&mut self, turn: &mut Turn) {
-        if self.flow.ack_due {
+        let next = self.flow.ack.into_iter().chain(self.flow.timer).min();
+        let after = |quarters: u8| quarters - next.unwrap_or(0);
+        self.flow.ack = self.flow.ack.map(after);
+        self.flow.timer = self.flow.timer.map(after);
+        if self.flow.ack == Some(0) {
             turn.rule(&["9147-7.1-send-3"]);
             self.acknowledge(turn);
-            self.flow.timer = self.flow.timer.map(|quarters| quarters - 1);
-            if self.flow.timer != Some(0) {
-                return;
-            }
         }
-        if self.flow.timer.is_some() {
+        if self.flow.timer == Some(0) {
             turn.rule(&["6347-4.2.4-flight-2", "9147-5.8.1-wait-1", "9147-7.2-recv-1", "6347-4.1-epoch-2"]);
             self.flow.timer = Some(4);
+            let forged = self.records.hears_plaintext(&self.setting);
+            if forged && self.setting.choices.plaintext_acks == PlaintextAcks::UntilTimer {
+                self.flow.acked = 0;
+            }
             if self.setting.holds(Guard::FlightTimer) {
                 turn.send(self.flow.outstanding(&self.setting));
             }
-        } else if self.flow.kept {
+        } else if next.is_none() && self.flow.kept {
             turn.rule(&["6347-4.2.4-final-1", "9147-5.8.1-fin-1", "9147-4.2.1-old-1"]);
             self.flow.kept = false;
             self.records.forget(2);
@@ -132,7 +133,7 @@ impl Machine {
                 self.early_change_cipher_spec(turn);
                 if let Some((message, epoch)) = self.flow.waiting[0] {
                     self.on_messages(message, epoch, turn);
-                    self.acknowledge_kept(false, epoch, turn);
+                    self.acknowledge_kept(epoch, turn);
                 }
             }
             _ => {}
@@ -224,8 +225,11 @@ impl Machine {
         if !known && (self.setting.holds(Guard::AckInKnownVersion) || !self.setting.mode.has_13()) {
             return turn.rule(&["9147-7-ver-2"]);
         }
-        if epoch == 0 && !self.setting.choices.honours_plaintext_acks {
-            return turn.rule(&["9147-7-ver-3"]);
+        let faulty = matches!(acked, Acked::Malformed | Acked::HigherEpoch);
+        match self.setting.choices.plaintext_acks {
+            PlaintextAcks::Ignored if epoch == 0 => return turn.rule(&["9147-7-ver-3"]),
+            PlaintextAcks::UntilTimer if epoch == 0 && faulty => return turn.rule(&["9147-7-ver-3"]),
+            _ => {}
         }
         match acked {
             Acked::Malformed => {
@@ -241,35 +245,73 @@ impl Machine {
             Acked::All | Acked::Plain => {
                 turn.rule(&["9147-7.2-recv-1", "9147-7.2-recv-2", "9147-7.2-recv-3", "9147-5.8.1-wait-2"]);
                 let up_to = if acked == Acked::Plain { 0 } else { epoch };
-                turn.send(self.flow.acknowledged(&self.setting, |sent_in, _| sent_in <= up_to));
+                self.peer_has(epoch, |sent_in, _| sent_in <= up_to, turn);
             }
             Acked::Empty if self.setting.choices.empty_ack_repeats && self.flow.timer.is_some() => {
                 turn.rule(&["9147-7.1-empty-1"]);
                 self.flow.timer = Some(4);
                 turn.send(self.flow.outstanding(&self.setting));
             }
-            Acked::Empty => turn.rule(&["9147-7.1-empty-1"]),
-            Acked::Unknown => turn.rule(&["9147-7.2-recv-7"]),
+            Acked::Empty => {
+                turn.rule(&["9147-7.1-empty-1"]);
+                self.peer_has(epoch, |_, _| false, turn);
+            }
+            Acked::Unknown => {
+                turn.rule(&["9147-7.2-recv-7"]);
+                self.peer_has(epoch, |_, _| false, turn);
+            }
         }
     }
 
-    /// What is owed for a record whose message was kept: nothing, an ACK at once, or one in a while (RFC 9147 §7.1).
-    pub(crate) fn acknowledge_kept(&mut self, out_of_order: bool, epoch: u8, turn: &mut Turn) {
+    /// An ACK of this epoch says that the peer has these messages of the own flight.
+    pub(crate) fn peer_has(&mut self, epoch: u8, has: impl Fn(u8, Sent) -> bool, turn: &mut Turn) {
+        let choices = &self.setting.choices;
+        let proven = epoch > 0 && choices.any_ack_proves_keys;
+        let ends = epoch > 0 || choices.plaintext_acks == PlaintextAcks::Honoured;
+        let has = |sent_in, sent| proven && sent_in == 0 || has(sent_in, sent);
+        turn.send(self.flow.acknowledged(&self.setting, ends, has));
+        let client = self.control == Control::Connected(Version::V13) && self.flow.kept;
+        let done = client && self.setting.mode.role == Role::Client && self.flow.flight.is_none();
+        if done && choices.forgets_keys_when_acked {
+            turn.rule(&["9147-4.2.1-old-1"]);
+            self.records.forget(2);
+            self.flow.kept = false;
+        }
+    }
+
+    /// A record whose message was kept acknowledges the own flight, and is to be acknowledged (RFC 9147 §7.1).
+    pub(crate) fn acknowledge_kept(&mut self, epoch: u8, turn: &mut Turn) {
         if !self.acknowledges() {
             return;
         }
+        let choices = &self.setting.choices;
         let answers = matches!(self.control, Control::ServerHello { .. } | Control::Finished(_));
-        let waits = self.setting.mode.role == Role::Server || epoch == 0;
-        if answers && waits && !turn.answered && self.setting.choices.any_record_acknowledges {
+        let counts = choices.any_record_acknowledges && (epoch > 0 || choices.plaintext_acknowledges);
+        if answers && counts && !turn.answered {
             turn.rule(&["9147-7.2-recv-5"]);
             self.flow.answered();
         }
-        if turn.acknowledge || out_of_order && !turn.answered {
+        // A flight that was sent acknowledges what it answers.
+        if !turn.answered {
+            self.owe_ack(turn);
+        }
+    }
+
+    /// A record is to be acknowledged that was not before: at once, or in a while (RFC 9147 §7.1).
+    fn owe_ack(&mut self, turn: &mut Turn) {
+        if core::mem::take(&mut self.flow.ack_again) {
+            self.flow.ack = None;
+        }
+        let choices = &self.setting.choices;
+        let gap = choices.acks_gaps_at_once && self.flow.has_gap();
+        let connected = matches!(self.control, Control::Connected(_)) && !turn.connected;
+        let after = choices.acks_at_once_when_connected && connected && self.flow.partial.is_none();
+        if turn.acknowledge || gap || after {
             turn.rule(&["9147-7.1-send-2", "9147-7.1-send-4"]);
             self.acknowledge(turn);
-        } else if !turn.answered {
+        } else if self.flow.ack.is_none() {
             turn.rule(&["9147-7.1-send-3"]);
-            self.flow.ack_due = true;
+            self.flow.ack = Some(1);
         }
     }
 
@@ -283,7 +325,10 @@ impl Machine {
 
     fn acknowledge(&mut self, turn: &mut Turn) {
         turn.rule(&["9147-7-epoch-1", "9147-7-epoch-3", "9147-7-ver-1"]);
-        self.flow.ack_due = false;
+        let over = matches!(self.control, Control::Connected(_) | Control::Closed);
+        let alone = !over && self.flow.flight.is_none();
+        self.flow.ack_again = alone && self.setting.choices.repeats_acks;
+        self.flow.ack = self.flow.ack_again.then_some(4);
         turn.send(vec![(self.records.sending(), Sent::Ack { empty: false })]);
     }
 

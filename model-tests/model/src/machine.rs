@@ -59,6 +59,8 @@ pub(crate) struct Turn {
     pub(crate) acknowledge: bool,
     /// What could come again before it: the peer's last complete flight, and the last message.
     pub(crate) known: (Option<PeerFlight>, Option<(u8, Place)>),
+    /// The handshake has become complete.
+    pub(crate) connected: bool,
 }
 
 impl Machine {
@@ -106,7 +108,7 @@ impl Machine {
     /// Whether a timer runs that makes this end send something.
     #[must_use]
     pub fn has_timer(&self) -> bool {
-        self.flow.timer.is_some() || self.flow.ack_due
+        self.flow.timer.is_some() || self.flow.ack.is_some()
     }
 
     /// Whether the peer has all that this end sent, as far as it can tell.
@@ -154,7 +156,7 @@ impl Machine {
         let heard = self.hears(epoch);
         self.turn(|machine, turn| {
             if heard && machine.control.version() == Some(Version::V13) {
-                turn.send(machine.flow.acknowledged(&machine.setting, |_, sent| covers(sent)));
+                machine.peer_has(epoch, |_, sent| covers(sent), turn);
             }
         })
     }
@@ -321,7 +323,6 @@ impl Machine {
 
     /// A message or piece with the `message_seq` that is expected.
     pub(crate) fn on_next(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) {
-        let out_of_order = handshake.piece == Piece::Rest && self.flow.partial.is_none();
         match self.flow.assemble(&self.setting, handshake, epoch) {
             Assembled::Mismatch => {
                 turn.rule(&["6347-4.2.3-frag-4", "9147-5.5-frag-7"]);
@@ -333,7 +334,7 @@ impl Machine {
             Assembled::Part => turn.rule(&["6347-4.2.3-frag-5", "9147-5.5-frag-3"]),
             Assembled::Whole(message) => self.on_messages(message, epoch, turn),
         }
-        self.acknowledge_kept(out_of_order, epoch, turn);
+        self.acknowledge_kept(epoch, turn);
     }
 
     /// A message whose predecessor is missing (RFC 6347 §4.2.2, RFC 9147 §5.2).
@@ -344,7 +345,7 @@ impl Machine {
         }
         if let Some(place) = self.flow.waiting.get_mut(distance) {
             *place = place.or(Some((message, epoch)));
-            self.acknowledge_kept(true, epoch, turn);
+            self.acknowledge_kept(epoch, turn);
         }
     }
 
@@ -420,6 +421,7 @@ impl Machine {
             Effect::Acknowledge => turn.acknowledge = true,
             Effect::Connected => {
                 self.connected();
+                turn.connected = true;
                 turn.events.push(Event::Connected);
             }
             Effect::AskForPsk => turn.events.push(Event::NeedPsk),

@@ -92,8 +92,10 @@ pub struct Reliability {
     pub acked: u8,
     /// Quarters of a retransmission timeout until the flight is sent again.
     pub timer: Option<u8>,
-    /// An ACK is owed, a quarter of a timeout from the record that it is owed for.
-    pub ack_due: bool,
+    /// Quarters of a retransmission timeout until an ACK is sent.
+    pub ack: Option<u8>,
+    /// That ACK was sent before: it is sent again because nothing has come since.
+    pub ack_again: bool,
     /// What is needed to answer the peer's last flight is kept until four minutes are over.
     pub kept: bool,
     /// The peer's last complete flight.
@@ -243,7 +245,7 @@ impl Reliability {
         self.complete = Some(PeerFlight::answered_by(flight));
         self.end_of_flight();
         (self.flight, self.acked, self.timer) = (Some(flight), 0, timer);
-        self.ack_due = false;
+        (self.ack, self.ack_again) = (None, false);
         flight.messages()
     }
 
@@ -267,7 +269,13 @@ impl Reliability {
     }
 
     /// The peer has these messages of the own flight (asked with the epoch each is sent in). What is to be sent at once.
-    pub fn acknowledged(&mut self, setting: &Setting, has: impl Fn(u8, Sent) -> bool) -> Vec<(u8, Sent)> {
+    /// Unless it `ends` the wait, the timer goes on when nothing is missing any more.
+    pub fn acknowledged(
+        &mut self,
+        setting: &Setting,
+        ends: bool,
+        has: impl Fn(u8, Sent) -> bool,
+    ) -> Vec<(u8, Sent)> {
         let Some(flight) = self.flight else { return Vec::new() };
         let messages = flight.messages();
         let bits = messages.iter().enumerate().filter(|(_, (epoch, sent))| has(*epoch, *sent));
@@ -277,11 +285,20 @@ impl Reliability {
         }
         self.acked |= acked;
         if self.acked.count_ones() as usize == messages.len() {
-            self.timer = None;
+            if ends {
+                self.answered();
+            }
             return Vec::new();
         }
         self.timer = Some(4);
         self.outstanding(setting)
+    }
+
+    /// Whether something is there while something before it is missing.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        let front = self.partial.is_some_and(|(_, _, piece)| piece == Piece::Rest);
+        front || self.waiting.iter().skip(1).any(Option::is_some)
     }
 
     /// The peer repeats the flight that the own one answers.

@@ -80,12 +80,10 @@ fn client_13() {
             EncryptedExtensions@2 -> -
             Finished@2 -> Finished@2 <Connected>
             Timer -> Finished@2
-            NewSessionTicket@3 -> -
-            Timer -> Ack@3
+            NewSessionTicket@3 -> Ack@3
             Ack+all@3 -> -
             Timer -> -
-            Again+last -> -
-            Timer -> Ack@3
+            Again+last -> Ack@3
             Timer -> -",
     );
     run(
@@ -93,7 +91,7 @@ fn client_13() {
         "
             HelloRetryRequest+cookie+group@0 -> ClientHello+cookie+group@0
             Ack+all@0 -> -
-            Timer -> -
+            Timer -> ClientHello+cookie+group@0
             ServerHello+13/first@0 -> -
             Timer -> Ack@0
             ServerHello+13/rest@0 -> -
@@ -105,7 +103,6 @@ fn client_13() {
             Timer -> Finished@2
             Ack+all@2 -> -
             Again+flight -> -
-            Timer -> Ack@3
             Timer -> -
             Again+flight -> -
             Close -> Alert+warning+close_notify@3",
@@ -240,7 +237,7 @@ fn server_13() {
             ClientHello+13~start@0 -> ServerHello+13@0 EncryptedExtensions@2 Finished@2
             Finished/first@2 -> -
             Timer -> Ack@3
-            Timer -> -
+            Timer -> Ack@3
             Finished/rest@2 -> Ack@3 <Connected>",
     );
     run(

@@ -38,11 +38,11 @@ fn assert_step(acks: &mut Acks, model: &mut Model, step: Step) {
                 let surplus = model.numbers.len().saturating_sub(32);
                 model.numbers.drain(..surplus);
             }
-            let first_news = is_new && model.written > 0;
+            assert_eq!(acks.is_repeated(), model.written > 0);
             if is_new {
                 model.written = 0;
             }
-            assert_eq!(acks.note(RecordNumber::new(epoch, seq)), first_news);
+            assert_eq!(acks.note(RecordNumber::new(epoch, seq)), is_new);
         }
         Step::Request => {
             model.due = !model.numbers.is_empty();
