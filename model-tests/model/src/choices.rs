@@ -14,6 +14,10 @@ pub struct Choices {
     /// is hurried by it, or goes out again only once half an initial timeout has passed since it last did. Default no
     /// (SECURITY.md); the last flight of 1.2, which has no timer, is repeated as often as it is asked for.
     pub repeats_hurry: bool,
+    /// RFC 6347 §4.2.1: how many HelloVerifyRequests a client answers in one handshake before one more is fatal
+    /// (unexpected_message). `None`: all. Default 4: a server that has changed its secret asks twice, more are a loop
+    /// (SECURITY.md).
+    pub verify_requests: Option<u8>,
     /// RFC 6347 §4.2.4, RFC 9147 §5.8.1 speak of "a retransmitted flight": whether any message of it counts for it,
     /// not only its last. Default no.
     pub any_message_repeats: bool,
@@ -166,6 +170,7 @@ impl Choices {
     /// The documented policy.
     pub const DEFAULT: Self = Self {
         repeats_hurry: false,
+        verify_requests: Some(4),
         any_message_repeats: false,
         repeats_second_hello: true,
         answers_plaintext_repeats: false,
@@ -220,6 +225,7 @@ impl Choices {
     #[must_use]
     pub fn alternatives() -> Vec<(&'static str, Self)> {
         vec![
+            ("verify_requests", Self { verify_requests: None, ..Self::DEFAULT }),
             ("any_message_repeats", Self { any_message_repeats: true, ..Self::HURRIED }),
             ("repeats_second_hello", Self { repeats_second_hello: false, ..Self::HURRIED }),
             ("answers_plaintext_repeats", Self { answers_plaintext_repeats: true, ..Self::HURRIED }),

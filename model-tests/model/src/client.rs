@@ -3,7 +3,7 @@
 //! 1.2 (RFC 6347 §4.2.4, RFC 4279 §2, RFC 5489 §2):
 //! ServerHello -> (ServerKeyExchange) -> ServerHelloDone -> ChangeCipherSpec -> Finished -> Connected.
 //! 1.3 (RFC 9147 §5.7): ServerHello -> EncryptedExtensions -> Finished -> Connected.
-//! In front of either: a HelloVerifyRequest (1.2, as often as it comes) or a HelloRetryRequest (1.3, once).
+//! In front of either: a HelloVerifyRequest (1.2, a few times) or a HelloRetryRequest (1.3, once).
 
 use crate::alphabet::*;
 use crate::guard::Guard;
@@ -56,15 +56,22 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Option
 
 /// RFC 6347 §4.2.1. A client for both versions stays open to 1.3 (RFC 9147 §5.2, 9147-13-dual-2).
 fn hello_verify(setting: &Setting, state: Control) -> Option<Reaction> {
-    let Control::ServerHello { retried: None, .. } = state else { return None };
+    let Control::ServerHello { verified, retried: None } = state else { return None };
     if !setting.mode.has_12() {
         return Some(Reaction::fail(
             setting.choices.verify_request_to_13,
             &["RFC 9147 5.2", "RFC 8446 4.2.1"],
         ));
     }
+    let verified = match setting.choices.verify_requests {
+        Some(most) if verified >= most => {
+            return Some(Reaction::fail(Description::UNEXPECTED_MESSAGE, &["RFC 6347 4.2.1"]));
+        }
+        Some(_) => verified + 1,
+        None => 1,
+    };
     Some(Reaction::new(
-        Control::ServerHello { verified: true, retried: None },
+        Control::ServerHello { verified, retried: None },
         &[Effect::Send(Flight::Hello { cookie: true, group: false })],
         &["6347-4.2.1-cookie-2", "6347-4.2.1-cookie-5", "9147-13-dual-2"],
     ))
@@ -85,8 +92,8 @@ fn hello_retry(setting: &Setting, state: Control, retry: Retry) -> Option<Reacti
     }
     let group = retry.group == RetryGroup::New;
     Some(Reaction::new(
-        Control::ServerHello { verified, retried: Some((retry.cookie, group)) },
-        &[Effect::Send(Flight::Hello { cookie: verified || retry.cookie, group })],
+        Control::ServerHello { verified: verified.min(1), retried: Some((retry.cookie, group)) },
+        &[Effect::Send(Flight::Hello { cookie: verified > 0 || retry.cookie, group })],
         &["9147-5.1-hrr-1", "9147-5.1-hrr-4", "9147-5.1-hrr-6"],
     ))
 }

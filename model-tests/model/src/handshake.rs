@@ -47,8 +47,8 @@ pub enum Control {
     ClientKeyExchange,
     /// Client: also a HelloVerifyRequest or a HelloRetryRequest.
     ServerHello {
-        /// A HelloVerifyRequest was answered.
-        verified: bool,
+        /// How many HelloVerifyRequests were answered, as far as that matters.
+        verified: u8,
         /// The HelloRetryRequest that was answered: whether it had a cookie, and a group.
         retried: Option<(bool, bool)>,
     },

@@ -80,7 +80,7 @@ impl Machine {
             Role::Client => {
                 let _ = flow.send(Flight::Hello { cookie: false, group: false });
                 flow.complete = None;
-                Control::ServerHello { verified: false, retried: None }
+                Control::ServerHello { verified: 0, retried: None }
             }
         };
         Self { setting, control, records: RecordLayer::default(), flow, last_record: None, failure: None }

@@ -33,8 +33,8 @@ impl Translator {
     /// Where our model is, for people.
     pub(crate) fn place(ours: &Machine) -> String {
         match ours.control() {
-            Control::ServerHello { verified: false, retried: None } => "ServerHello".into(),
-            Control::ServerHello { verified: true, .. } => "ServerHello, verified".into(),
+            Control::ServerHello { verified: 0, retried: None } => "ServerHello".into(),
+            Control::ServerHello { verified: 1.., .. } => "ServerHello, verified".into(),
             Control::ServerHello { .. } => "ServerHello, retried".into(),
             control => format!("{control:?}"),
         }
