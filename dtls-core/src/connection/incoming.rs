@@ -155,11 +155,15 @@ impl Connection {
             }
             self.on_repeated_fragment(&fragment, opened.number, now);
         }
-        if let Some(acks) = &mut self.acks {
+        // What the own flight answers is acknowledged by it.
+        let answered = self.handshake.as_ref().is_some_and(|h| !h.sending.outbox.is_empty());
+        let mut repeated = self.stats.repeats > repeats;
+        if let (Some(acks), false) = (&mut self.acks, answered) {
             acks.note(opened.number);
             acks.request();
+            repeated = true;
         }
-        if self.stats.repeats > repeats || self.acks.is_some() {
+        if repeated {
             self.alerts.queued = Some(AlertDescription::CloseNotify);
         }
         Ok(())

@@ -129,6 +129,9 @@ pub struct Choices {
     pub answers_when_closed: bool,
     /// The same for an end that the peer has closed. Default no: who closes has what it needs.
     pub answers_when_closed_by_peer: bool,
+    /// RFC 9147 §5.8.1: whether a client that its application has closed goes on to send its Finished, without which the
+    /// server could not read the close_notify, until it is acknowledged. Default yes.
+    pub persists_when_closed: bool,
     /// RFC 5246 §7.2.1: whether it then says close_notify again, which the peer could not read either. Default yes.
     pub repeats_close: bool,
     /// RFC 6347 §4.2.7, RFC 9147 §5.10: how often a fatal alert is sent again to a peer that goes on with the handshake
@@ -210,6 +213,7 @@ impl Choices {
         closes_in_handshake: false,
         answers_when_closed: true,
         answers_when_closed_by_peer: false,
+        persists_when_closed: true,
         repeats_close: true,
         alert_repeats: 3,
         drops_plaintext_copies: false,
@@ -269,6 +273,7 @@ impl Choices {
             ("closes_in_handshake", Self { closes_in_handshake: true, ..Self::DEFAULT }),
             ("answers_when_closed", Self { answers_when_closed: false, ..Self::DEFAULT }),
             ("answers_when_closed_by_peer", Self { answers_when_closed_by_peer: true, ..Self::DEFAULT }),
+            ("persists_when_closed", Self { persists_when_closed: false, ..Self::DEFAULT }),
             ("repeats_close", Self { repeats_close: false, ..Self::DEFAULT }),
             ("alert_repeats", Self { alert_repeats: 0, ..Self::DEFAULT }),
             ("drops_plaintext_copies", Self { drops_plaintext_copies: true, ..Self::DEFAULT }),

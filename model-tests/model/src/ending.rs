@@ -9,7 +9,7 @@ use crate::handshake::Control;
 use crate::machine::{Machine, Turn};
 use crate::mode::Role;
 use crate::record::RecordLayer;
-use crate::reliability::Reliability;
+use crate::reliability::{Flight, Reliability};
 
 /// Who ended a connection in good order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,10 +67,17 @@ impl Machine {
             By::Peer => choices.answers_when_closed_by_peer,
         };
         let server = self.setting.mode.role == Role::Server && matches!(self.control, Control::Connected(_));
+        let unacknowledged = self.control == Control::Connected(Version::V13)
+            && self.flow.flight == Some(Flight::ClientFinish13)
+            && choices.persists_when_closed
+            && by == By::Application;
+        self.control = Control::Closed;
+        if unacknowledged {
+            return;
+        }
         if !(owes && server && self.flow.kept) {
             return self.silence();
         }
-        self.control = Control::Closed;
         let Reliability { flight, complete, last, seq, .. } = self.flow;
         self.flow = Reliability { flight, complete, last, seq, kept: true, ..Reliability::default() };
     }
@@ -82,6 +89,10 @@ impl Machine {
             Ok(Content::Handshake(_)) => self.repeat_alert(turn),
             // The peer has got to the end of the handshake: it needs nothing of it any more.
             Ok(Content::Alert(..)) if self.failure.is_none() && self.records.is_newest(record.epoch) => {
+                self.silence();
+            }
+            Ok(Content::Ack(Acked::All)) if self.flow.flight == Some(Flight::ClientFinish13) => {
+                turn.rule(&["9147-7.2-recv-1"]);
                 self.silence();
             }
             _ => {}

@@ -103,6 +103,7 @@ impl Machine {
             }
             if self.setting.holds(Guard::FlightTimer) {
                 turn.send(self.flow.outstanding(&self.setting));
+                self.repeat_close(turn);
             }
         } else if next.is_none() && self.flow.kept {
             turn.rule(&["6347-4.2.4-final-1", "9147-5.8.1-fin-1", "9147-4.2.1-old-1"]);

@@ -166,7 +166,9 @@ impl Observer {
                         | Sent::Alert(Level::Warning, Description::CLOSE_NOTIFY)
                 )
             );
-            answer && matches!(input, Input::Again(_))
+            // RFC 9147 §5.8.1: the Finished of a client has a timer until it is acknowledged.
+            let client_13 = self.mode.role == Role::Client && self.version == Some(Version::V13);
+            answer && (matches!(input, Input::Again(_)) || client_13 && input == Input::Timer)
         };
         // RFC 6347 §4.2.7, RFC 9147 §5.10: the alert again, for a handshake that goes on.
         let goes_on = matches!(input, Input::Again(_) | Input::Replay) || handshake(input).is_some();

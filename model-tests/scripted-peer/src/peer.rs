@@ -302,7 +302,8 @@ impl ScriptedPeer {
     }
 
     fn handshake(&mut self, handshake: &Handshake, record: &Record) -> Vec<u8> {
-        let message = self.find_or_compose(handshake);
+        let keyed = record.epoch == 0 || self.conversation.has_keys(record.epoch);
+        let message = self.find_or_compose(handshake, keyed);
         let first = message.body.len().min(1);
         let (from, to) = match handshake.piece {
             Piece::Whole => (0, message.body.len()),
@@ -310,8 +311,6 @@ impl ScriptedPeer {
             Piece::Rest => (first, message.body.len()),
             Piece::Range(from, to) => (from, to),
         };
-        let readable =
-            record.seal == Seal::Genuine && (record.epoch == 0 || self.conversation.has_keys(record.epoch));
         if record.seal == Seal::Genuine {
             self.answered = true;
             if message.typ == HandshakeType::CLIENT_HELLO {
@@ -319,7 +318,7 @@ impl ScriptedPeer {
             }
             // HelloRequest is in no transcript, and nothing follows it (RFC 5246 §7.4.1.1).
             let counts = message.typ != HandshakeType::HELLO_REQUEST;
-            if readable && counts && message.seq >= self.next_seq {
+            if keyed && counts && message.seq >= self.next_seq {
                 let length = message.body.len();
                 self.outgoing.sent(&message, record.epoch, (from.min(length), to.min(length)));
             }
@@ -328,8 +327,8 @@ impl ScriptedPeer {
     }
 
     /// The message to send: one that was sent already where it comes again or goes on, else a new one. One that was sent but
-    /// not taken in is forgotten.
-    fn find_or_compose(&mut self, handshake: &Handshake) -> Arc<Message> {
+    /// not taken in is forgotten, and so is one that nobody can read.
+    fn find_or_compose(&mut self, handshake: &Handshake, keyed: bool) -> Arc<Message> {
         let Handshake { message: said, seq, piece } = handshake;
         let typ = said.typ();
         let seq = match seq {
@@ -349,7 +348,9 @@ impl ScriptedPeer {
         let known = self.outgoing.draft(said, seq).filter(|_| goes_on || seq > self.next_seq);
         known.unwrap_or_else(|| {
             let message = Arc::new(Message { typ, seq, body: self.compose(said, seq) });
-            self.outgoing.keep_draft(said, &message);
+            if keyed {
+                self.outgoing.keep_draft(said, &message);
+            }
             message
         })
     }
