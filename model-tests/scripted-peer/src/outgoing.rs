@@ -57,11 +57,13 @@ impl Outgoing {
         self.assemblies.push(Assembly { message: Arc::clone(message), epoch, gaps });
     }
 
-    /// The message with this number that the other end has, whole or about to be, and its epoch.
+    /// The message with this number that the other end has, whole or about to be, and its epoch. What came in plaintext does
+    /// not count where there is one under keys.
     pub(crate) fn message(&self, seq: u16) -> Option<(Arc<Message>, u16)> {
-        let all = || self.assemblies.iter().rev().filter(|a| a.message.seq == seq);
-        let whole = all().find(|assembly| assembly.gaps.is_empty());
-        whole.or_else(|| all().next()).map(|assembly| (Arc::clone(&assembly.message), assembly.epoch))
+        let all = self.assemblies.iter().filter(|a| a.message.seq == seq);
+        // Of several with the same key the last.
+        let known = all.max_by_key(|assembly| (assembly.gaps.is_empty(), assembly.epoch));
+        known.map(|assembly| (Arc::clone(&assembly.message), assembly.epoch))
     }
 
     /// Whether a message with this number was sent whole.
