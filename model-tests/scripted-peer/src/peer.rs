@@ -348,7 +348,8 @@ impl ScriptedPeer {
         let known = self.outgoing.draft(said, seq).filter(|_| goes_on || seq > self.next_seq);
         known.unwrap_or_else(|| {
             let message = Arc::new(Message { typ, seq, body: self.compose(said, seq) });
-            if keyed {
+            // A Finished before there are keys is made of nothing, and another one once there are.
+            if keyed && (typ != HandshakeType::FINISHED || self.conversation.is_keyed()) {
                 self.outgoing.keep_draft(said, &message);
             }
             message
