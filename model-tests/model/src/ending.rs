@@ -91,11 +91,16 @@ impl Machine {
             Ok(Content::Alert(..)) if self.failure.is_none() && self.records.is_newest(record.epoch) => {
                 self.silence();
             }
-            Ok(Content::Ack(Acked::All)) if self.flow.flight == Some(Flight::ClientFinish13) => {
-                turn.rule(&["9147-7.2-recv-1"]);
-                self.silence();
-            }
+            Ok(Content::Ack(Acked::All)) => self.on_ack_after_end(turn),
             _ => {}
+        }
+    }
+
+    /// The peer has the Finished of a client that was closed before it knew that: it can read the close_notify.
+    pub(crate) fn on_ack_after_end(&mut self, turn: &mut Turn) {
+        if self.control == Control::Closed && self.flow.flight == Some(Flight::ClientFinish13) {
+            turn.rule(&["9147-7.2-recv-1"]);
+            self.silence();
         }
     }
 

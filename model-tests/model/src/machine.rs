@@ -157,6 +157,8 @@ impl Machine {
         self.turn(|machine, turn| {
             if heard && machine.control.version() == Some(Version::V13) {
                 machine.peer_has(epoch, |_, sent| covers(sent), turn);
+            } else if heard && covers(Sent::Finished) {
+                machine.on_ack_after_end(turn);
             }
         })
     }
