@@ -494,6 +494,10 @@ impl Connection {
             self.events.push_back(Event::Closed(CloseReason::Failed(error)));
         }
         self.state = State::Failed(error);
+        if let Some(acks) = &mut self.acks {
+            // Nothing goes out any more but the alert.
+            acks.clear();
+        }
         self.end_handshake();
         self.trace.note(TraceEvent::Failed { error });
     }

@@ -266,3 +266,13 @@ fn generated_schedules_reach_every_state() {
     let missed: Vec<_> = StateKind::ALL.iter().filter(|kind| !reached.contains(kind)).collect();
     assert_eq!(missed, [&StateKind::ExpectClientHello, &StateKind::AwaitPsk12, &StateKind::AwaitPsk13]);
 }
+
+/// What was due to be acknowledged when the connection failed was acknowledged after that.
+#[test]
+fn a_connection_that_fails_acknowledges_nothing_any_more() {
+    let text = "deliver 0\ndeliver 0\ndelay 2 0\ndeliver 0\nnext-timer\n".to_owned()
+        + &"deliver 0\n".repeat(10)
+        + "corrupt 1 22945 3\ndeliver 2\ncoalesce 0 1\ndeliver 0\n";
+    let script = play(IDEAL, 11_234_016_029_966_596_745, &text.parse().unwrap());
+    assert!(endings(&script).iter().any(|end| matches!(end, Some(CloseReason::Failed(_)))));
+}
