@@ -48,3 +48,13 @@ pub use recipe::{KEY, Recipe};
 pub use script::Script;
 
 pub use simulated_network::{FailingRng, Prng, Side};
+
+/// Prints a line into the log of a run, also where the test passes: figures that belong into the log of CI.
+#[macro_export]
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        // Nobody may be listening.
+        let _heard = writeln!(std::io::stderr(), $($text)*);
+    }};
+}

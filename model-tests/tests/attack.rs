@@ -6,6 +6,7 @@ use ideal_crypto::World;
 use model_tests::{
     crowd::{Crowd, VERSIONS, address},
     learning::Sul,
+    tell,
 };
 use reference_model::{explore::explore, mode::Mode};
 
@@ -30,7 +31,7 @@ fn everything_twice_in_every_state() {
             }
             states += 1;
         }
-        println!("{mode}: {states} states, {} inputs, {runs} runs", alphabet.len());
+        tell!("{mode}: {states} states, {} inputs, {runs} runs", alphabet.len());
     }
 }
 

@@ -12,6 +12,7 @@ use std::{fs, path::Path, time::Instant};
 use model_tests::{
     learned::{Learned, Reference, differences, summary, table},
     learning::{Learnable, Sul},
+    tell,
 };
 use reference_model::mode::{Mode, Role, Versions};
 
@@ -70,7 +71,7 @@ fn learn_all(which: impl Fn(&Mode) -> bool) {
         let learned =
             Learned::of(&system, &reference, extra).unwrap_or_else(|failure| panic!("{mode}: {failure}"));
         let (took, counts) = (began.elapsed().as_secs_f64(), learned.counts);
-        println!(
+        tell!(
             "{mode}: {} states, {} transitions, {} queries, {} tests, {} steps, {:.0} tests/s",
             learned.machine.states(),
             learned.machine.transitions(),

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use dtls_core::{CipherSuite, NamedGroup, ProtocolVersion, PskMode};
 use ideal_crypto::PROVIDER;
-use model_tests::{Recipe, Setup, sent_set};
+use model_tests::{Recipe, Setup, sent_set, tell};
 
 const FOR_EVER: Duration = Duration::from_secs(10_000_000);
 
@@ -23,7 +23,7 @@ fn explore(name: &str, recipe: &Recipe, room: [usize; 2]) {
     recipe.limits.last_flight_kept = FOR_EVER;
     let setup = Setup { room, ..recipe.setup() };
     let explored = sent_set::explore(&setup, timers());
-    println!("{name}, {room:?} bytes: {explored:?}");
+    tell!("{name}, {room:?} bytes: {explored:?}");
     assert!(explored.connected > 0);
 }
 
