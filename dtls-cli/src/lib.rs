@@ -44,5 +44,6 @@ pub fn main() -> ExitCode {
 
 /// Writes a line to standard error. Nobody listening there is no reason to stop.
 fn note(line: core::fmt::Arguments<'_>) {
-    let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("{line}\n"));
+    // In one piece, since others may write there too.
+    let _ = io::Write::write_all(&mut io::stderr().lock(), format!("{line}\n").as_bytes());
 }

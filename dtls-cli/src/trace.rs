@@ -1,4 +1,9 @@
 //! What happens inside connections, as lines on standard error; and how far a handshake has come, for error messages.
+//!
+//! A line is `SECONDS PEER WHAT`, parted by single spaces but for those in front that align it: the time since the start with
+//! three decimals; the peer's address and port, which a client's first lines lack; and a [`TraceEvent`] as it is displayed, or
+//! one of `datagram in, LENGTH bytes`, `datagram out, LENGTH bytes` and `datagram dropped: REASON`. Lines about a connection
+//! come in the order of what happened to it. Tests read them back.
 
 use core::{
     net::SocketAddr,
@@ -62,7 +67,7 @@ impl TraceSink for Trace {
             self.last_queued.store(typ.0, Ordering::Relaxed);
         }
         if self.print {
-            self.print(format_args!("{}", sentence(event)));
+            self.print(format_args!("{event}"));
         }
     }
 }
@@ -86,32 +91,12 @@ impl Observer for Watch {
         self.0.turn_to(peer);
     }
 
+    fn acting(&mut self, peer: SocketAddr) {
+        self.0.turn_to(peer);
+    }
+
     fn dropped(&mut self, peer: SocketAddr, reason: Discard) {
         self.0.turn_to(peer);
-        self.0.print(format_args!("dropped: {reason}"));
-    }
-}
-
-fn sentence(event: &TraceEvent) -> String {
-    use TraceEvent as E;
-    match event {
-        E::RecordSent { content, number, len } => format!("record out {number:?} {content:?}, {len} bytes"),
-        E::RecordReceived { content, number, len } => {
-            format!("record in {number:?} {content:?}, {len} bytes of plaintext")
-        }
-        E::Discarded { reason, number: Some(number) } => format!("dropped record {number:?}: {reason}"),
-        E::Discarded { reason, number: None } => format!("dropped: {reason}"),
-        E::MessageQueued { typ, seq } => format!("message out {typ:?} #{seq}"),
-        E::MessageProcessed { typ, seq, epoch } => format!("message in {typ:?} #{seq}, epoch {epoch}"),
-        E::RetransmitTimeout { count } => format!("no answer, sending the flight again (timer, {count})"),
-        E::RetransmitOnRequest => "the peer repeats its flight, sending the answer again".into(),
-        E::ReadEpoch { epoch } => format!("reading epoch {epoch}"),
-        E::WriteEpoch { epoch } => format!("writing epoch {epoch}"),
-        E::Delivered { number } => format!("data of record {number:?} delivered"),
-        E::Established => "established".into(),
-        E::AlertReceived { description, epoch } => format!("alert in {description}, epoch {epoch}"),
-        E::AlertSent { description } => format!("alert out {description}"),
-        E::Failed { error } => format!("failed: {error}"),
-        other => format!("{other:?}"),
+        self.0.print(format_args!("datagram dropped: {reason}"));
     }
 }

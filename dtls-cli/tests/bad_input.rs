@@ -222,7 +222,7 @@ fn others_go_on_while_bad_peers_come() {
     wrong.finish(1);
 
     // Every drop has its reason in the trace, and nobody was answered without need.
-    server.expect(&format!("{} dropped: ", noise.local_addr().unwrap()));
+    server.expect(&format!("{} datagram dropped: ", noise.local_addr().unwrap()));
     noise.set_nonblocking(true).unwrap();
     assert!(noise.recv(&mut [0; 64]).is_err());
 

@@ -1,5 +1,7 @@
 //! What happened inside a connection, for diagrams, `--trace` output and test monitors. Costs one branch when unused.
 
+use core::fmt;
+
 use crate::{
     alert::AlertDescription,
     error::{Discard, Error},
@@ -8,6 +10,29 @@ use crate::{
 };
 
 /// One thing that happened. Carries no secret and no payload.
+///
+/// Displayed, it is one line, the same for the same event, from which all of the event can be read back:
+///
+/// ```text
+/// record out EPOCH:SEQ CONTENT, LENGTH bytes
+/// record in EPOCH:SEQ CONTENT, LENGTH bytes of plaintext
+/// dropped record EPOCH:SEQ: REASON
+/// dropped: REASON
+/// message out TYPE #SEQ
+/// message in TYPE #SEQ, epoch EPOCH
+/// no answer, sending the flight again (timer, COUNT)
+/// the peer repeats its flight, sending the answer again
+/// reading epoch EPOCH
+/// writing epoch EPOCH
+/// data of record EPOCH:SEQ delivered
+/// established
+/// alert in ALERT, epoch EPOCH
+/// alert out ALERT
+/// failed: ERROR
+/// ```
+///
+/// Numbers are decimal. CONTENT and TYPE are registered names such as `handshake` and `client_hello`, or `ContentType(0x63)` and
+/// `HandshakeType(0x63)`; ALERT is `close_notify`, or `alert 99`; REASON is a [`Discard`] and ERROR an [`Error`], displayed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum TraceEvent {
@@ -95,6 +120,40 @@ pub enum TraceEvent {
     },
 }
 
+impl fmt::Display for TraceEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RecordSent { content, number, len } => {
+                write!(f, "record out {number:?} {content:?}, {len} bytes")
+            }
+            Self::RecordReceived { content, number, len } => {
+                write!(f, "record in {number:?} {content:?}, {len} bytes of plaintext")
+            }
+            Self::Discarded { reason, number: Some(number) } => {
+                write!(f, "dropped record {number:?}: {reason}")
+            }
+            Self::Discarded { reason, number: None } => write!(f, "dropped: {reason}"),
+            Self::MessageQueued { typ, seq } => write!(f, "message out {typ:?} #{seq}"),
+            Self::MessageProcessed { typ, seq, epoch } => {
+                write!(f, "message in {typ:?} #{seq}, epoch {epoch}")
+            }
+            Self::RetransmitTimeout { count } => {
+                write!(f, "no answer, sending the flight again (timer, {count})")
+            }
+            Self::RetransmitOnRequest => f.write_str("the peer repeats its flight, sending the answer again"),
+            Self::ReadEpoch { epoch } => write!(f, "reading epoch {epoch}"),
+            Self::WriteEpoch { epoch } => write!(f, "writing epoch {epoch}"),
+            Self::Delivered { number } => write!(f, "data of record {number:?} delivered"),
+            Self::Established => f.write_str("established"),
+            Self::AlertReceived { description, epoch } => {
+                write!(f, "alert in {description}, epoch {epoch}")
+            }
+            Self::AlertSent { description } => write!(f, "alert out {description}"),
+            Self::Failed { error } => write!(f, "failed: {error}"),
+        }
+    }
+}
+
 /// A receiver of trace events, set in a configuration.
 pub trait TraceSink: Send + Sync {
     /// Takes note of `event`. Must not call back into the connection.
@@ -143,8 +202,8 @@ impl Tracer {
     }
 }
 
-impl core::fmt::Debug for Tracer {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tracer(sink: {})", self.sink.is_some())
     }
 }

@@ -19,8 +19,8 @@ use crate::{
 
 /// Looks on while a [`Server`] works, for logs. All methods do nothing unless implemented.
 pub trait Observer: Send {
-    /// A datagram of `len` bytes came from `peer`; what follows until the next call of this or [`timer`](Self::timer) is
-    /// about that peer.
+    /// A datagram of `len` bytes came from `peer`; what follows until the next call of this, [`timer`](Self::timer) or
+    /// [`acting`](Self::acting) is about that peer.
     fn received(&mut self, peer: SocketAddr, len: usize) {
         let _ = (peer, len);
     }
@@ -32,6 +32,11 @@ pub trait Observer: Send {
 
     /// A timer of `peer` has run out.
     fn timer(&mut self, peer: SocketAddr) {
+        let _ = peer;
+    }
+
+    /// The application does something with a connection to `peer`.
+    fn acting(&mut self, peer: SocketAddr) {
         let _ = peer;
     }
 
@@ -118,6 +123,7 @@ impl Server {
     /// [`Error::Connect`] if there is no room, or no randomness; [`Error::Io`] if there is no way to the address.
     pub fn connect(&mut self, address: SocketAddr, config: Arc<ClientConfig>) -> Result<Peer, Error> {
         let path = self.socket.path_to(address)?;
+        self.observer.acting(path.peer);
         let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
         self.hub.connect(path, config, self.clock.now(), &mut outlet)
     }
@@ -127,6 +133,7 @@ impl Server {
     /// # Errors
     /// [`Error::Send`] for data that does not fit, or without an established connection to `peer`.
     pub fn send(&mut self, peer: Peer, data: &[u8]) -> Result<(), Error> {
+        self.observer.acting(peer.address());
         let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
         Ok(self.hub.send(peer, data, &mut outlet)?)
     }
@@ -163,6 +170,7 @@ impl Server {
     }
 
     fn act<T>(&mut self, peer: Peer, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
+        self.observer.acting(peer.address());
         let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
         self.hub.with(peer, self.clock.now(), &mut outlet, act)
     }

@@ -1,10 +1,17 @@
 //! Client and server over loopback sockets.
 
 use core::{net::SocketAddr, time::Duration};
-use std::{net::UdpSocket, sync::mpsc, thread};
+use std::{
+    net::UdpSocket,
+    sync::{Mutex, mpsc},
+    thread,
+};
 
-use dtls_core::{Arc, ClientConfig, CloseReason, EndpointLimits, Limits, SendError, ServerConfig};
-use dtls_udp::{Client, Error, Server, ServerEvent};
+use dtls_core::{
+    Arc, ClientConfig, CloseReason, ContentType, EndpointLimits, Limits, SendError, ServerConfig, TraceEvent,
+    TraceSink,
+};
+use dtls_udp::{Client, Error, Observer, Server, ServerEvent};
 
 const KEY: [u8; 16] = [0x5a; 16];
 /// Far more than anything here takes; only a bug waits for it.
@@ -230,4 +237,64 @@ fn servers_connect_to_each_other() {
         assert_eq!(client.receive(LONG).unwrap().as_deref(), Some(&b"welcome"[..]));
         assert_eq!(server.stats().connections, 2);
     }
+}
+
+/// Whom the observer was told of last, and whom when application data was sent.
+#[derive(Default)]
+struct Attribution {
+    current: Mutex<Option<SocketAddr>>,
+    sent: Mutex<Vec<Option<SocketAddr>>>,
+}
+
+impl TraceSink for Attribution {
+    fn event(&self, event: &TraceEvent) {
+        if matches!(event, TraceEvent::RecordSent { content: ContentType::APPLICATION_DATA, .. }) {
+            self.sent.lock().unwrap().push(*self.current.lock().unwrap());
+        }
+    }
+}
+
+struct Attributing(Arc<Attribution>);
+
+impl Observer for Attributing {
+    fn received(&mut self, peer: SocketAddr, _: usize) {
+        *self.0.current.lock().unwrap() = Some(peer);
+    }
+
+    fn acting(&mut self, peer: SocketAddr) {
+        *self.0.current.lock().unwrap() = Some(peer);
+    }
+}
+
+#[test]
+fn an_observer_knows_whom_the_trace_is_about() {
+    let attribution = Arc::new(Attribution::default());
+    let config = ServerConfig::builder(dtls_crypto::PROVIDER)
+        .psk_table([(&b"sensor"[..], &KEY[..])])
+        .trace(Arc::clone(&attribution) as Arc<dyn TraceSink>)
+        .build()
+        .unwrap();
+    let mut server = Server::bind("127.0.0.1:0", config, EndpointLimits::default()).unwrap();
+    server.observe(Box::new(Attributing(Arc::clone(&attribution))));
+    let address = server.local_addr().unwrap();
+    let clients = thread::spawn(move || {
+        let [mut first, mut second] =
+            [(); 2].map(|()| Client::connect(address, client_config(b"sensor")).unwrap());
+        second.send(b"to the other").unwrap();
+        assert_eq!(first.receive(LONG).unwrap().as_deref(), Some(&b"to the other"[..]));
+    });
+    let mut peers = Vec::new();
+    while let Some(event) = server.next_event(LONG).unwrap() {
+        match event {
+            ServerEvent::Connected { peer } => peers.push(peer),
+            ServerEvent::Data { peer, data, .. } => {
+                assert_eq!(peer, peers[1]);
+                server.send(peers[0], &data).unwrap();
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    clients.join().unwrap();
+    assert_eq!(*attribution.sent.lock().unwrap(), [Some(peers[0].address())]);
 }

@@ -1,10 +1,15 @@
-//! Our half of the tests against other people's implementations: the real `dtls` command as client and server, and the
-//! network between both.
+//! Our half of the tests against other people's implementations: the real `dtls` command as client and server, watched by
+//! monitors, and the network between both.
+
+mod dtls;
+mod trace;
 
 use core::sync::atomic::{AtomicU16, Ordering};
-use std::{env, net::UdpSocket, path::PathBuf, process::Command, sync::OnceLock};
+use std::net::UdpSocket;
 
 use child_process::{Process, Way, Wiretap};
+
+pub use dtls::{Dtls, dtls};
 
 /// The pre-shared key of all tests.
 pub const KEY: &str = "5a17b3c4d5e6f708192a3b4c5d6e7f80";
@@ -48,7 +53,7 @@ impl<'a> Case<'a> {
     }
 
     /// Starts our client, with this identity, towards the other server at `address`, and waits until it is connected.
-    pub fn our_client(&self, identity: &str, address: &str) -> (Process, Wiretap) {
+    pub fn our_client(&self, identity: &str, address: &str) -> (Dtls, Wiretap) {
         let tap = Wiretap::losing(address, self.lose);
         let (address, psk) = (tap.address(), format!("{identity}={KEY}"));
         let mut client = dtls(&self.arguments(&["client", &address, "--psk", &psk]));
@@ -57,7 +62,7 @@ impl<'a> Case<'a> {
     }
 
     /// Starts our server, which echoes and knows the identity `sensor`; the tap is where the other client is to connect to.
-    pub fn our_server(&self) -> (Process, Wiretap) {
+    pub fn our_server(&self) -> (Dtls, Wiretap) {
         let psk = format!("sensor={KEY}");
         let mut server = dtls(&self.arguments(&["server", "--listen", "127.0.0.1:0", "--psk", &psk]));
         let tap = Wiretap::losing(&server.line_after("listening on "), self.lose);
@@ -65,7 +70,7 @@ impl<'a> Case<'a> {
     }
 
     /// Lets the other `client`, which is connecting to our `server`, send a line, get it back, and close.
-    pub fn echo(&self, mut client: Process, mut server: Process) {
+    pub fn echo(&self, mut client: Process, mut server: Dtls) {
         server.expect(&format!("connected: DTLS 1.2, {}, identity 'sensor'", self.ours));
         // What is typed is not shown, so this is the echo.
         client.type_line("there and back");
@@ -87,16 +92,6 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Starts the `dtls` command of this workspace, built when first asked for.
-///
-/// # Panics
-/// If it cannot be built or started.
-pub fn dtls(arguments: &[&str]) -> Process {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let binary = BINARY.get_or_init(build_dtls);
-    Process::start(binary.to_str().expect("a path in UTF-8"), arguments)
-}
-
 /// A UDP port that nobody uses, outside of the range the system takes ports from by itself.
 ///
 /// # Panics
@@ -111,18 +106,4 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no free UDP port")
-}
-
-fn build_dtls() -> PathBuf {
-    // Tests are in TARGET/PROFILE/deps.
-    let test = env::current_exe().expect("the path of this test");
-    let directory = test.ancestors().nth(2).expect("a build directory");
-    let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "--quiet", "-p", "dtls-cli", "--target-dir"]);
-    build.arg(directory.parent().expect("a target directory"));
-    if directory.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().expect("cargo runs").success(), "the dtls command does not build");
-    directory.join("dtls")
 }

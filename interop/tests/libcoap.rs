@@ -4,14 +4,14 @@ use core::net::Ipv4Addr;
 use std::net::UdpSocket;
 
 use child_process::{Process, Way, Wiretap};
-use interop::{dtls, free_port};
+use interop::{Dtls, dtls, free_port};
 
 const PSK: &str = "sensor=text:open sesame";
 const CCM_8: &str = "TLS_PSK_WITH_AES_128_CCM_8";
 const GCM: &str = "TLS_PSK_WITH_AES_128_GCM_SHA256";
 
 /// Our server, and where it listens.
-fn our_server(options: &[&str]) -> (Process, String) {
+fn our_server(options: &[&str]) -> (Dtls, String) {
     let mut arguments = vec!["server", "--listen", "127.0.0.1:0", "--app", "coap", "--psk", PSK];
     arguments.extend(options);
     let mut server = dtls(&arguments);
@@ -20,7 +20,7 @@ fn our_server(options: &[&str]) -> (Process, String) {
 }
 
 /// Our client, asking for a resource of the server at `address`.
-fn our_client(address: &str, path: &str, options: &[&str]) -> Process {
+fn our_client(address: &str, path: &str, options: &[&str]) -> Dtls {
     let uri = format!("coaps://{address}{path}");
     let mut arguments = vec!["client", &uri, "--psk", PSK];
     arguments.extend(options);

@@ -3,10 +3,12 @@
 //! Thin wrappers: each calls the code a connection runs, so whatever holds here holds there. Exists only with the feature
 //! `__internals`, is unsafe for production, and promises no stability.
 
+mod trace;
 mod v13;
 
 use alloc::{vec, vec::Vec};
 
+pub use trace::every_kind_of_event;
 pub use v13::{
     ClientOffer, Early, HandshakeSecrets, OfferedPsk, PskOrigin, Reader13, ServerChoice, TrafficSecret,
     Transcript13, UnifiedRecord, expand_label, expand_label_with_prefix, extract, offered_keys, parse_ack,

@@ -122,12 +122,39 @@ impl Process {
     /// # Panics
     /// If it is another, or the end takes far too long.
     pub fn finish(mut self, code: i32) -> Output {
+        self.wait();
+        self.check_exit(code);
+        core::mem::take(&mut self.output)
+    }
+
+    /// Ends the input and waits for the end of the output, which is returned.
+    ///
+    /// # Panics
+    /// If the end takes far too long.
+    pub fn wait(&mut self) -> &Output {
         self.stdin = None;
         while self.read() {}
+        &self.output
+    }
+
+    /// Waits for the end of the process, whose output has ended, and checks its exit code.
+    ///
+    /// # Panics
+    /// If it is another.
+    pub fn check_exit(&mut self, code: i32) {
         match self.child.wait() {
-            Ok(status) if status.code() == Some(code) => core::mem::take(&mut self.output),
+            Ok(status) if status.code() == Some(code) => {}
             status => self.fail(&format!("ended with {status:?}, not {code}")),
         }
+    }
+
+    /// Kills the process and returns what it has written until then.
+    ///
+    /// # Panics
+    /// If it does not die.
+    pub fn kill(&mut self) -> &Output {
+        let _ = self.child.kill();
+        self.wait()
     }
 
     /// Takes in some output; `false` at its end.

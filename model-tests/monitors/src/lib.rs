@@ -1,7 +1,9 @@
 //! What must hold of every connection in every run, checked from its trace as the run goes on.
 //!
 //! A [`Monitor`] watches one connection and panics with the id of the property that does not hold. A [`Watch`] is a monitor in
-//! the place of a configuration's trace sink, for tests that have nothing but a configuration, such as those with live peers.
+//! the place of a configuration's trace sink, for tests that have nothing but a configuration, such as those with wolfSSL.
+//! [`parse`] reads the lines that `dtls --trace` prints, for tests that have nothing but the command, such as those with
+//! OpenSSL, GnuTLS and libcoap.
 //!
 //! Ids that one connection's trace can decide are checked here; the others by the harness that sees both ends, the time, or the
 //! provider, under the same ids:
@@ -26,6 +28,7 @@
 //! | L3 | whoever waits has a timer, and none is left in the past | `model_tests::Ends` |
 //! | L4 | from every state the handshake can still complete | `model_tests::explore` |
 
+mod line;
 mod pattern;
 mod watch;
 
@@ -33,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dtls_core::{AlertDescription, Connection, ContentType, TraceEvent};
 
+pub use line::parse;
 pub use pattern::{Pattern, patterns};
 pub use watch::Watch;
 
