@@ -243,6 +243,38 @@ fn a_group_that_was_asked_for_must_come() {
     }
 }
 
+/// The list of shares becomes one of a single entry (RFC 8446 §4.1.2, §4.2.8): also the right one must not have company.
+///
+/// Both with keys at hand and with keys that the application looks up.
+#[test]
+fn a_group_that_was_asked_for_comes_alone() {
+    let groups = [vec![NamedGroup::SECP256R1, NamedGroup::X25519], vec![NamedGroup::X25519]];
+    let recipe = Recipe { groups, ..recipe() };
+    let hello = ClientHello::parse(WrongPeer::new(&recipe.setup(), Side::Server).next_body()).unwrap();
+    let old = &get(&hello.extensions, KEY_SHARE).unwrap()[2..];
+    // The one that was there before, one of a group that nobody here has, and the right one once more.
+    type Company<'c> = &'c dyn Fn(&[u8]) -> Vec<u8>;
+    let companies: [Company<'_>; 4] = [
+        &|right| [old, right].concat(),
+        &|right| [right, old].concat(),
+        &|right| [right, &[0, 24, 0, 1, 9]].concat(),
+        &|right| [right, right].concat(),
+    ];
+    for deferred in [false, true] {
+        let setup = Recipe { deferred, ..recipe.clone() }.setup();
+        for company in companies {
+            let change = |h: &mut ClientHello| {
+                let list = company(&key_share(h)[2..]);
+                let length = u16::try_from(list.len()).unwrap().to_be_bytes();
+                set(&mut h.extensions, KEY_SHARE, &[&length[..], &list].concat());
+            };
+            bound(&setup, change)
+                .deliver()
+                .assert_refused(Rule::ChangedAfterHelloRetryRequest, Alert::IllegalParameter);
+        }
+    }
+}
+
 /// What the server finds only after it has found the key.
 #[test]
 fn what_is_wrong_in_a_hello_that_is_bound() {

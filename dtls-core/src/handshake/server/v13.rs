@@ -84,7 +84,7 @@ pub(crate) fn on_client_hello(
     let selection = select13(&config.0, hello)?;
     if let Some(group) = selection.group {
         // Before anybody looks for a key.
-        peer_share(hello, group)?;
+        peer_share(hello, group, retry.as_ref())?;
     }
     let psks = hello.extensions.offered_psks.ok_or(PeerIncompatible::NoPskOffered)?;
     match &config.0.psks {
@@ -159,7 +159,8 @@ impl Request<'_> {
         }
         transcript.add(self.message);
         let own = group.map(|group| OwnShare::make(settings, group, cx.rng)).transpose()?;
-        let shared = own.as_ref().map(|own| own.agree(peer_share(self.hello, own.group)?)).transpose()?;
+        let peers = |group| peer_share(self.hello, group, self.retry);
+        let shared = own.as_ref().map(|own| own.agree(peers(own.group)?)).transpose()?;
         cx.begin_flight(Delivery::UntilAcked);
         cx.enable_acks();
         self.send_server_hello(index, own.as_ref(), &mut transcript, cx)?;
@@ -216,12 +217,18 @@ impl Request<'_> {
     }
 }
 
-/// The client's key for the group that was chosen.
-fn peer_share<'h>(hello: &ClientHello<'h>, group: NamedGroup) -> Result<&'h [u8], Error> {
+/// The client's key for the group that was chosen: if the listener has asked for it, the only one of the hello
+/// (RFC 8446 §4.1.2).
+fn peer_share<'h>(
+    hello: &ClientHello<'h>,
+    group: NamedGroup,
+    retry: Option<&Retried>,
+) -> Result<&'h [u8], Error> {
     let shares = hello.extensions.key_shares.ok_or(PeerMisbehaved::MissingExtension)?;
     let share = shares.iter().find(|share| share.group == group);
-    // The listener has asked for it (RFC 8446 §4.1.2).
-    Ok(share.map(|s| s.public_key).ok_or(PeerMisbehaved::ChangedAfterHelloRetryRequest)?)
+    let has_company = retry.is_some_and(|retry| retry.asked_group) && shares.iter().count() > 1;
+    let share = share.filter(|_| !has_company).ok_or(PeerMisbehaved::ChangedAfterHelloRetryRequest)?;
+    Ok(share.public_key)
 }
 
 /// A HelloRetryRequest, which is sent by the listener and rebuilt byte for byte for the transcript.
