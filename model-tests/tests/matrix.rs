@@ -132,14 +132,46 @@ fn rows_after(kind: StateKind) -> Vec<Row> {
                 is(script, Client, StateKind::Established)
             })),
         ],
-        StateKind::Failed => vec![
-            failed(server("by an unexpected message", PSK, |script| read_epoch(script, Server) == Some(1))),
-            failed(server13("1.3, by an unexpected message", PskMode::PskDhe, |script| {
-                is(script, Client, StateKind::Established) && read_epoch(script, Server) == Some(2)
-            })),
-        ],
+        StateKind::Failed => rows_failed(),
         _ => Vec::new(),
     }
+}
+
+/// Of ends that have sent a fatal alert, and of those that have received one.
+fn rows_failed() -> Vec<Row> {
+    use Side::{Client, Server};
+    let client = |about, until: fn(&Script) -> bool| row(about, Client, PSK, until);
+    let server = |about, until: fn(&Script) -> bool| row(about, Server, PSK, until);
+    let client13 = |about, until: fn(&Script) -> bool| row13(about, Client, PskMode::PskDhe, until);
+    let server13 = |about, until: fn(&Script) -> bool| row13(about, Server, PskMode::PskDhe, until);
+    let server_waits =
+        |script: &Script| is(script, Client, StateKind::Established) && read_epoch(script, Server) == Some(2);
+    vec![
+        failed(server("by an unexpected message", |script| read_epoch(script, Server) == Some(1))),
+        failed(server13("1.3, by an unexpected message", server_waits)),
+        failed(client("client, by an unexpected message in the clear", |_| true)),
+        failed(client("client, by an unexpected message under keys", |script| {
+            read_epoch(script, Client) == Some(1)
+        })),
+        failed(client13("1.3, client, by an unexpected message in the clear", |_| true)),
+        failed(client13("1.3, client, by an unexpected message under the keys of the handshake", |script| {
+            read_epoch(script, Client) == Some(2)
+        })),
+        failed(idle13("1.3, client, by an unexpected message after the handshake", Client)),
+        failed(both_versions("client of both versions, by an unexpected message", |_| true)),
+        alerted(server("by an alert", |script| read_epoch(script, Server) == Some(1))),
+        alerted(server13("1.3, by an alert", server_waits)),
+        alerted(client("client, by an alert in the clear", |_| true)),
+        alerted(client("client, by an alert under keys", |script| read_epoch(script, Client) == Some(1))),
+        alerted(client("client, by an alert after the handshake", |script| script.ends.connected())),
+        alerted(client13("1.3, client, by an alert in the clear", |script| seq(script, Client) == Some(1))),
+        alerted(client13("1.3, client, by an alert under the keys of the handshake", |script| {
+            read_epoch(script, Client) == Some(2)
+        })),
+        alerted(idle13("1.3, client, by an alert after the handshake", Client)),
+        alerted(both_versions("client of both versions, by an alert", |_| true)),
+        given_up(client("client, by its deadline", |_| true)),
+    ]
 }
 
 fn row(about: &'static str, side: Side, suite: CipherSuite, until: fn(&Script) -> bool) -> Row {
@@ -204,13 +236,31 @@ fn closed(mut row: Row) -> Row {
     row
 }
 
-/// The server has got a ServerHello.
-fn failed(mut row: Row) -> Row {
-    let seq = seq(&row.script, Side::Server).unwrap() as u8;
-    let wrong = [2, 0, 0, 0, 0, seq, 0, 0, 0, 0, 0, 0];
-    let epoch = read_epoch(&row.script, Side::Server).unwrap();
-    let record = row.script.ends.forge(Side::Client, epoch, ContentType::HANDSHAKE, &wrong).unwrap();
-    assert!(row.script.ends.deliver(Side::Server, &record).is_err());
+/// The server has got a ServerHello, or the client a ClientHello.
+fn failed(row: Row) -> Row {
+    let typ =
+        if row.side == Side::Server { HandshakeType::SERVER_HELLO } else { HandshakeType::CLIENT_HELLO };
+    let seq = seq(&row.script, row.side).unwrap() as u8;
+    ended_by(row, ContentType::HANDSHAKE, &[typ.0, 0, 0, 0, 0, seq, 0, 0, 0, 0, 0, 0])
+}
+
+/// The peer has sent handshake_failure.
+fn alerted(row: Row) -> Row {
+    ended_by(row, ContentType::ALERT, &[2, 40])
+}
+
+fn ended_by(mut row: Row, content: ContentType, body: &[u8]) -> Row {
+    let epoch = read_epoch(&row.script, row.side).unwrap();
+    let record = record(&mut row.script.ends, row.side, epoch, content, body);
+    assert!(row.script.ends.deliver(row.side, &record).is_err());
+    row
+}
+
+/// Nobody has answered for too long.
+fn given_up(mut row: Row) -> Row {
+    while !is(&row.script, row.side, StateKind::Failed) {
+        row.script.apply(&Step::NextTimer);
+    }
     row
 }
 
@@ -316,13 +366,16 @@ fn invented_body(typ: HandshakeType, is13: bool) -> Vec<u8> {
 /// What one record does to the end that receives it.
 fn outcome(row: &Row, epoch: u16, content: ContentType, body: &[u8]) -> String {
     let mut ends = row.script.ends.clone();
-    let from = row.side.peer();
-    let plain =
-        || Forgery { to: row.side, content_type: content.0, epoch, sequence: 1 << 20, body: body.to_vec() };
-    // Epoch 0 can be forged by anybody; what the peer has no keys for can only be forged badly.
-    let record = (epoch > 0).then(|| ends.forge(from, epoch, content, body)).flatten();
-    let record = record.unwrap_or_else(|| plain().datagram());
+    let record = record(&mut ends, row.side, epoch, content, body);
     describe(&mut ends, row.side, &record)
+}
+
+/// A record for this end. Epoch 0 can be forged by anybody; what the peer has no keys for can only be forged badly.
+fn record(ends: &mut Ends, to: Side, epoch: u16, content: ContentType, body: &[u8]) -> Vec<u8> {
+    let plain =
+        || Forgery { to, content_type: content.0, epoch, sequence: 1 << 20, body: body.to_vec() }.datagram();
+    let sealed = (epoch > 0).then(|| ends.forge(to.peer(), epoch, content, body)).flatten();
+    sealed.unwrap_or_else(plain)
 }
 
 /// Delivers `record` and says what it did.
