@@ -134,6 +134,23 @@ impl<I: Clone + Eq, O: Clone + Eq + Hash> Suite<I, O> {
         place
     }
 
+    /// The inputs among `all` that some word goes on with.
+    fn inputs(&self, place: &Place, all: usize) -> Vec<usize> {
+        if place.free.is_some_and(|free| free > 0) {
+            return (0..all).collect();
+        }
+        let of = |tree: &Tree, node: usize| -> Vec<usize> {
+            tree.nodes[node].iter().map(|(input, _)| *input).collect()
+        };
+        let cover = place.cover.iter().flat_map(|node| of(&self.cover, *node));
+        let tails =
+            self.rest.iter().flat_map(|rest| place.tails.iter().flat_map(|node| of(&rest.words, *node)));
+        let mut inputs: Vec<usize> = cover.chain(tails).collect();
+        inputs.sort_unstable();
+        inputs.dedup();
+        inputs
+    }
+
     fn child(&self, place: &Place, input: usize) -> Option<Place> {
         let cover = place.cover.and_then(|node| self.cover.child(node, input));
         let Some(rest) = &self.rest else {
@@ -169,7 +186,7 @@ where
 {
     /// Runs all words that begin with the path; `state` is the system's, `expected` the hypothesis's.
     fn visit(&mut self, place: &Place, state: S::State, expected: usize) -> Result<(), Stop<S::Output>> {
-        let inputs = 0..self.observed.system().inputs().len();
+        let inputs = self.suite.inputs(place, self.observed.system().inputs().len()).into_iter();
         let mut children: Vec<(usize, Place)> =
             inputs.filter_map(|input| Some((input, self.suite.child(place, input)?))).collect();
         let Some((last_input, last)) = children.pop() else { return self.end() };

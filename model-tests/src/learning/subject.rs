@@ -20,7 +20,8 @@ const BURST: usize = 1000;
 /// One end of a conversation, driven by hand.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    door: Option<Box<Door>>,
+    /// Copied only by those who speak to it, since it is large and of no use once there is a connection.
+    door: Option<Arc<Door>>,
     connection: Option<Connection>,
     rng: Prng,
     now: Instant,
@@ -77,7 +78,7 @@ impl Subject {
     /// If the provider cannot make cookies.
     pub fn server(config: Arc<ServerConfig>, seed: u64, world: World) -> Self {
         let listener = Listener::new(Arc::clone(&config)).expect("the provider has SHA-256");
-        let door = Some(Box::new(Door { listener, config }));
+        let door = Some(Arc::new(Door { listener, config }));
         let now = Instant::from_micros(1_000_000);
         Self { door, connection: None, rng: Prng::new(seed), now, world, watch: Watch::Off }
     }
@@ -109,7 +110,9 @@ impl Subject {
                             delivered.push(data.bytes.to_vec());
                         }
                     }
-                    (None, Some(door)) => *connection = door.receive(*now, rng, datagram, &mut replies),
+                    (None, Some(door)) => {
+                        *connection = Arc::make_mut(door).receive(*now, rng, datagram, &mut replies);
+                    }
                     (None, None) => {}
                 }
             }

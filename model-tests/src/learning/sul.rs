@@ -25,6 +25,8 @@ const FOR_EVER: Duration = Duration::from_secs(10_000_000);
 /// Bytes of a ClientHello to a server without cookies.
 const LONG_HELLO: usize = 6000;
 const MAX_RETRANSMISSIONS: u8 = 255;
+/// Hellos in pieces that a listener keeps, which is copied with all of them. There is one peer, whose hellos are whole.
+const HELLO_SLOTS: usize = 2;
 
 /// The end under test and the peer it talks to.
 #[derive(Clone, Debug)]
@@ -263,6 +265,7 @@ fn recipe(mode: Mode, provider: Provider) -> Recipe {
     limits.max_retransmissions = MAX_RETRANSMISSIONS;
     let mut listener = ListenerLimits::default();
     (listener.cookies, listener.cookie_rotation) = (mode.cookie, FOR_EVER);
+    listener.hello_slots = HELLO_SLOTS;
     Recipe {
         versions: [versions.clone(), versions],
         suites,
