@@ -81,7 +81,11 @@ fn keys_suites_and_groups_that_cannot_work_are_refused() {
         suites(PROVIDER, &[CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV]),
         Some(ConfigError::UnknownSuite)
     );
-    assert_eq!(suites(Provider { aeads: &[], ..PROVIDER }, &[ecdhe]), Some(ConfigError::UnsupportedSuite));
+    for suite in [ecdhe, CipherSuite::TLS_AES_128_GCM_SHA256] {
+        for lacking in [Provider { aeads: &[], ..PROVIDER }, Provider { hashes: &[], ..PROVIDER }] {
+            assert_eq!(suites(lacking, &[suite]), Some(ConfigError::UnsupportedSuite), "{suite:?}");
+        }
+    }
     assert_eq!(suites(Provider { groups: &[], ..PROVIDER }, &[ecdhe]), Some(ConfigError::NoGroups));
     let groups = |groups: &[NamedGroup]| {
         ClientConfig::builder(PROVIDER).groups(groups).psk(b"id", b"key").build().err()

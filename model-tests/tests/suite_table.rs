@@ -2,9 +2,11 @@
 
 use dtls_core::{
     AlertDescription as Alert, CipherSuite, ClientConfig, ConfigError, PeerIncompatible, ServerConfig,
-    all_suites, crypto::AeadAlgorithm, internals::SuiteParts,
+    all_suites,
+    crypto::{Aead, AeadAlgorithm, Hash, HashAlgorithm, Provider},
+    internals::SuiteParts,
 };
-use ideal_crypto::PROVIDER;
+use ideal_crypto::{IdealAead, IdealHash, PROVIDER};
 use model_tests::{
     KEY, Recipe, Setup, Side,
     wrong_peer::{ClientHello, WrongPeer},
@@ -79,6 +81,23 @@ fn short_tags_are_offered_on_demand_only() {
     WrongPeer::new(&Setup::new(client, server().build().unwrap()), Side::Server)
         .deliver()
         .assert_turned_away(Alert::HandshakeFailure);
+}
+
+/// Unless configured otherwise, what is offered is what the provider has.
+#[test]
+fn what_the_provider_lacks_is_not_offered() {
+    static AEADS: [&dyn Aead; 3] = [
+        &IdealAead::new(AeadAlgorithm::Aes128Gcm),
+        &IdealAead::new(AeadAlgorithm::Aes256Gcm),
+        &IdealAead::new(AeadAlgorithm::Aes128Ccm8),
+    ];
+    static HASHES: [&dyn Hash; 1] = [&IdealHash::new(HashAlgorithm::Sha256)];
+    let few = Provider { aeads: &AEADS, hashes: &HASHES, ..PROVIDER };
+    let client = ClientConfig::builder(few).psk(b"id", KEY).build().unwrap();
+    let server = ServerConfig::builder(PROVIDER).psk_table([(&b"id"[..], KEY)]).build().unwrap();
+    let mut offered = offered(&Setup::new(client, server));
+    offered.sort_unstable();
+    assert_eq!(offered, [0x00a8, SCSV, 0x1301, 0xd001], "{offered:04x?}");
 }
 
 /// How many records a key may protect, and how many may fail, as RFC 9147 §4.5.3 and §B.2 have it.

@@ -2,10 +2,11 @@
 
 use dtls_core::{
     AlertDescription as Alert, CipherSuite, ContentType, DecodeError, Discard, Error, HandshakeType as Type,
-    PeerIncompatible, PeerMisbehaved as Rule, StateKind, TraceEvent,
+    NamedGroup, PeerIncompatible, PeerMisbehaved as Rule, StateKind, TraceEvent,
 };
 use model_tests::{
     Recipe, Setup, Side,
+    wire::{RawRecord, records},
     wrong_peer::{ClientHello, ServerHello, WrongPeer, get, message, remove, set},
 };
 
@@ -90,6 +91,19 @@ fn what_is_wrong_in_client_hello() {
     }
     hello(ECDHE, |h| set(&mut h.extensions, SUPPORTED_GROUPS, &[0, 2, 0, 24]))
         .assert_refused(PeerIncompatible::NoCommonGroup, Alert::HandshakeFailure);
+    // One that names no groups is given the one that every client has, though the server prefers another (RFC 8422 §4).
+    let mut recipe = Recipe { suites: vec![ECDHE], ..Recipe::new(ideal_crypto::PROVIDER) };
+    recipe.listener.cookies = false;
+    recipe.groups[1] = vec![NamedGroup::X25519, NamedGroup::SECP256R1];
+    let peer = WrongPeer::new(&recipe.setup(), Side::Server)
+        .client_hello(|h| remove(&mut h.extensions, SUPPORTED_GROUPS))
+        .deliver();
+    let is_key_exchange =
+        |record: &RawRecord<'_>| record.body().first() == Some(&Type::SERVER_KEY_EXCHANGE.0);
+    let answer = peer.script.mailbox.live();
+    let params = answer.iter().flat_map(|letter| records(&letter.bytes)).find(is_key_exchange).unwrap();
+    // After the handshake header no hint, then a named curve.
+    assert_eq!(params.body()[12..17], [0, 0, 3, 0, 23]);
     // What it says besides is its own business.
     hello(PSK, |h| set(&mut h.extensions, UNKNOWN, &[1, 2, 3])).assert_unharmed();
     hello(PSK, |h| h.legacy_compression_methods = vec![1, 0]).assert_unharmed();
