@@ -7,7 +7,10 @@ use dtls_core::{
     crypto::HashAlgorithm,
 };
 use ideal_crypto::PROVIDER;
-use model_tests::{KEY, Pair, Setup, Side};
+use model_tests::{
+    KEY, Pair, Setup, Side,
+    wrong_peer::{ClientHello, WrongPeer, get},
+};
 use simulated_network::Faults;
 
 const SUITES: [CipherSuite; 3] = [
@@ -15,6 +18,8 @@ const SUITES: [CipherSuite; 3] = [
     CipherSuite::TLS_AES_256_GCM_SHA384,
     CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256,
 ];
+
+const PRE_SHARED_KEY: u16 = 41;
 
 fn sha384(identity: &[u8]) -> Psk {
     Psk::new(identity, KEY).hash(HashAlgorithm::Sha384)
@@ -51,6 +56,25 @@ fn a_server_chooses_a_suite_that_it_has_a_key_for() {
         let server = ServerConfig::builder(PROVIDER).suites(&SUITES).psks([known]).build().unwrap();
         let setup = Setup::new(Arc::clone(&client), server);
         assert_eq!(connect(&setup), (ProtocolVersion::DTLS1_3, identity.to_vec()));
+    }
+}
+
+/// RFC 8446 §4.1.4
+#[test]
+fn after_a_retry_only_keys_for_its_suite_are_offered() {
+    let client =
+        ClientConfig::builder(PROVIDER).suites(&SUITES).psks([Psk::new(b"256", KEY), sha384(b"384")]);
+    let server = ServerConfig::builder(PROVIDER).suites(&SUITES).psks([sha384(b"384")]);
+    let setup = Setup::new(client.build().unwrap(), server.build().unwrap());
+    let offers = |hello: &ClientHello, identity: &[u8]| {
+        get(&hello.extensions, PRE_SHARED_KEY).unwrap().windows(3).any(|bytes| bytes == identity)
+    };
+    let mut peer = WrongPeer::new(&setup, Side::Server);
+    for keys in [[true, true], [false, true]] {
+        let hello = ClientHello::parse(peer.next_body()).unwrap();
+        assert_eq!([b"256", b"384"].map(|identity| offers(&hello, identity)), keys);
+        // The hello, and what is said to it.
+        peer = peer.deliver().deliver();
     }
 }
 

@@ -174,8 +174,9 @@ fn what_is_wrong_in_client_key_exchange() {
     exchange(PSK, &[0, 1, b'i', 0]).assert_refused(DecodeError::Trailing, Alert::DecodeError);
     // A stranger is not told that it is one (RFC 7925 §4.2).
     exchange(PSK, &[0, 1, b'i']).assert_refused(PeerIncompatible::UnknownPskIdentity, Alert::DecryptError);
-    let long = [&513_u16.to_be_bytes()[..], &[b'i'; 513]].concat();
-    exchange(PSK, &long).assert_refused(Rule::PskIdentityTooLong, Alert::DecodeError);
+    let identity = |len: u16| [&len.to_be_bytes()[..], &vec![b'i'; len.into()]].concat();
+    exchange(PSK, &identity(512)).assert_refused(PeerIncompatible::UnknownPskIdentity, Alert::DecryptError);
+    exchange(PSK, &identity(513)).assert_refused(Rule::PskIdentityTooLong, Alert::DecodeError);
     exchange(ECDHE, &[0, 4, b't', b'e', b's', b't', 1, 7])
         .assert_refused(Rule::InvalidKeyShare, Alert::IllegalParameter);
     exchange(ECDHE, &[0, 4, b't', b'e', b's', b't', 0])
