@@ -1,6 +1,6 @@
 //! Warning alerts and requests for renegotiation: put up with in small numbers, and never added up over a connection's life.
 
-use dtls_core::{CloseReason, ContentType, Error, PeerMisbehaved};
+use dtls_core::{AlertDescription, CloseReason, ContentType, Error, PeerMisbehaved, PskMode};
 use ideal_crypto::PROVIDER;
 use model_tests::{
     Recipe, Script, Side,
@@ -59,6 +59,22 @@ fn data_in_between_starts_the_count_anew() {
         }
         assert_eq!(closed(&script, to), None);
         assert_eq!(script.ends.end(to).unwrap().delivered().len(), 5);
+    }
+}
+
+/// In DTLS 1.2 the level says whether an alert is fatal, in DTLS 1.3 its description does (RFC 8446 §6).
+#[test]
+fn a_warning_is_one_in_dtls12_only() {
+    let recipes = [(Recipe::new(PROVIDER), 1), (Recipe::new13(PROVIDER, PskMode::PskOnly), 3)];
+    for (recipe, epoch) in recipes {
+        for to in Side::BOTH {
+            let mut script = Script::new(&recipe.setup());
+            script.finish(100);
+            let record = script.ends.forge(to.peer(), epoch, ContentType::ALERT, &[1, 100]).unwrap();
+            let _told = script.ends.deliver(to, &record);
+            let error = Error::PeerAlert(AlertDescription::NoRenegotiation);
+            assert_eq!(closed(&script, to), (epoch == 3).then_some(CloseReason::Failed(error)));
+        }
     }
 }
 

@@ -328,14 +328,10 @@ impl Outbox {
     fn run(&self, first: Piece, epoch: u16) -> (usize, bool) {
         let mut total = 0usize;
         let mut next = Some(first);
-        let shares = epoch > 0 || self.packing.plain;
         while let Some(piece) = next {
             let Some(message) = self.message(piece.item).filter(|m| m.epoch == epoch) else { break };
             total = total.saturating_add(piece_len(piece, message));
             next = self.piece_after((piece.item, piece.to));
-            if !shares {
-                break;
-            }
         }
         (total, next.is_some())
     }

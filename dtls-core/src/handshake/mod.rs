@@ -189,13 +189,6 @@ impl Cx<'_> {
     pub(crate) fn enable_acks(&mut self) {
         self.acks.get_or_insert_default();
     }
-
-    /// Acknowledges at once what will have been received of the flight that ends here.
-    pub(crate) fn request_ack(&mut self) {
-        if let Some(acks) = self.acks {
-            acks.request();
-        }
-    }
 }
 
 impl Established {

@@ -176,6 +176,23 @@ fn what_need_not_be_cut() {
     assert!(outbox.fits_uncut(&records, 0));
 }
 
+/// Only what a burst has left over goes on: a flight that is as long as a burst waits like any other.
+#[test]
+fn what_a_burst_has_left_over_goes_on() {
+    for (burst, goes_on) in [(0, false), (1, true), (2, false), (3, false)] {
+        let mut outbox = Outbox::new(0, Packing { plain: false, burst });
+        outbox.begin_flight(Delivery::UntilAcked);
+        outbox.push_message(0, HandshakeType::CLIENT_HELLO, vec![1; 80]);
+        assert!(!outbox.goes_on(), "nothing was sent yet");
+        let mut out = [0; RECORD_HEADER_LEN + HEADER_LEN + 40];
+        for _ in 0..2 {
+            outbox.fill(&mut records(), &mut out, false, |_, _| ()).unwrap();
+        }
+        assert_eq!((outbox.has_pending(), outbox.goes_on()), (goes_on, goes_on), "{burst}");
+        assert!(!outbox.goes_on());
+    }
+}
+
 #[test]
 fn a_new_flight_forgets_the_old_one_and_goes_on_counting() {
     let mut outbox = Outbox::new(5, Packing { plain: false, burst: 0 });

@@ -274,9 +274,7 @@ impl ExpectFinished {
         let settings = &config.0.settings;
         keys.check_finished(settings, message)?;
         keys.install_read(settings, &traffic, cx)?;
-        // Nothing answers this flight but an ACK (RFC 9147 §7.1).
         cx.end_flight();
-        cx.request_ack();
         Ok(State::Established(Box::new(keys.establish(traffic))))
     }
 }

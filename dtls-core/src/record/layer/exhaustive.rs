@@ -176,3 +176,27 @@ fn forgeries_of_an_old_epoch_count_as_well() {
         }
     }
 }
+
+#[test]
+fn what_fits_into_every_room() {
+    let witness = Witness::default();
+    let key = |tag_len| witness.protect12(Nonce12::Implicit([0; NONCE_LEN]), tag_len);
+    let plain = Protection::Plain;
+    let keys13 = keys(&witness, 3);
+    let mut cases = 0;
+    for (epoch, protection) in [(0, plain), (1, key(16)), (1, key(8)), (3, keys13)] {
+        let mut layer = RecordLayer::new(ProtocolVersion::DTLS1_2, 0, false);
+        layer.advance_write(WriteEpoch::new(epoch, protection, 0));
+        for last in [false, true] {
+            let record = NewRecord { epoch, typ: ContentType::APPLICATION_DATA, last };
+            let form = layer.form(&layer.write, last);
+            for room in (0..100).chain(MAX_PLAINTEXT..MAX_PLAINTEXT + 60) {
+                let fits =
+                    (0..=MAX_PLAINTEXT).rev().find(|n| layer.write.protection.record_len(form, *n) <= room);
+                assert_eq!(layer.plaintext_room(record, room), fits, "{epoch}, {room}");
+                cases += 1;
+            }
+        }
+    }
+    println!("room for plaintext: {cases} cases");
+}
