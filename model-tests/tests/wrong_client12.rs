@@ -129,6 +129,24 @@ fn the_signal_of_secure_renegotiation_is_answered() {
     assert_eq!(answer(with_extension), Some(vec![0]));
 }
 
+/// The formats of points are said by a client that may get one, and answered where one is sent (RFC 8422 §5.1.2, §5.2).
+#[test]
+fn the_formats_of_points_are_answered_where_there_are_points() {
+    for (suite, said, answered) in [(ECDHE, true, true), (ECDHE, false, false), (PSK, true, false)] {
+        let peer = hello(suite, |h| {
+            let offered = get(&h.extensions, EC_POINT_FORMATS).map(<[u8]>::to_vec);
+            assert_eq!(offered, (suite == ECDHE).then(|| vec![1, 0]));
+            remove(&mut h.extensions, EC_POINT_FORMATS);
+            if said {
+                set(&mut h.extensions, EC_POINT_FORMATS, &[1, 0]);
+            }
+        });
+        let answer = ServerHello::parse(peer.next_body()).unwrap();
+        let formats = get(&answer.extensions, EC_POINT_FORMATS).map(<[u8]>::to_vec);
+        assert_eq!(formats, answered.then(|| vec![1, 0]), "{suite:?}, {said}");
+    }
+}
+
 #[test]
 fn each_message_has_its_place() {
     let any: &[(Type, &[u8])] = &[
