@@ -275,7 +275,10 @@ impl Ends {
     /// # Errors
     /// What the connection says if it did not ask.
     pub fn provide_psk(&mut self, psk: Option<&[u8]>) -> Result<(), ApiMisuse> {
-        let answered = self.with(Side::Server, |end| end.connection.provide_psk(&mut end.rng, psk));
+        let answered = self.with(Side::Server, |end| {
+            end.wants_psk = false;
+            end.connection.provide_psk(&mut end.rng, psk)
+        });
         self.settle();
         answered.unwrap_or(Err(ApiMisuse::NoPskWanted))
     }
@@ -323,6 +326,15 @@ impl Ends {
         use core::hash::Hasher as _;
         let mut hasher = std::hash::DefaultHasher::new();
         self.door.listener.fingerprint(&mut hasher);
+        hasher.finish()
+    }
+
+    /// A hash of what the listener holds, where `plenty` bytes received are as good as more.
+    #[cfg(feature = "model")]
+    pub fn listener_behaviour(&self, plenty: usize) -> u64 {
+        use core::hash::Hasher as _;
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.door.listener.behaviour(plenty, &mut hasher);
         hasher.finish()
     }
 
@@ -439,6 +451,16 @@ impl End {
         hasher.finish()
     }
 
+    /// A hash of everything that decides how the connection will behave from `now` on, but for record numbers; `plenty` bytes of
+    /// allowance are as good as more, and so is `far` as a deadline.
+    #[cfg(feature = "model")]
+    pub fn behaviour(&self, now: Instant, plenty: usize, far: core::time::Duration) -> u64 {
+        use core::hash::Hasher as _;
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.connection.behaviour(now, plenty, far, &mut hasher);
+        hasher.finish()
+    }
+
     /// Every application record delivered so far.
     pub fn delivered(&self) -> &[Vec<u8>] {
         &self.delivered
@@ -447,6 +469,17 @@ impl End {
     /// Whether the handshake has completed here.
     pub const fn connected(&self) -> bool {
         self.connected
+    }
+
+    /// Bytes of the buffer for a datagram.
+    #[cfg(feature = "model")]
+    pub(crate) const fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Whether its application is asked for a key and has not answered.
+    pub const fn wants_psk(&self) -> bool {
+        self.wants_psk
     }
 
     /// Why the connection is over, if it is.

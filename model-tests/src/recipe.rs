@@ -6,6 +6,9 @@ use dtls_core::{
     crypto::{HashAlgorithm, Provider},
 };
 
+#[cfg(feature = "model")]
+use reference_model::mode::Mode;
+
 use crate::ends::Setup;
 
 /// The PSK identity of a [`Recipe`] unless it says otherwise.
@@ -62,6 +65,37 @@ impl Recipe {
             suites: vec![CipherSuite::TLS_AES_128_CCM_SHA256],
             modes: vec![mode],
             groups: [(); 2].map(|()| vec![NamedGroup::X25519]),
+            ..Self::new(provider)
+        }
+    }
+
+    /// Client and server of these modes, with cookies and deferred keys as the server's says; the server has X25519 only, which
+    /// is the client's first group.
+    #[cfg(feature = "model")]
+    pub fn for_modes(modes: [Mode; 2], provider: Provider) -> Self {
+        let server = modes[1];
+        let suite12 = match server.ephemeral {
+            true => CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256,
+            false => CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
+        };
+        let suites = [
+            modes.iter().any(|mode| mode.has_13()).then_some(CipherSuite::TLS_AES_128_CCM_SHA256),
+            modes.iter().any(|mode| mode.has_12()).then_some(suite12),
+        ];
+        let versions = modes.map(|mode| {
+            let spoken =
+                [(mode.has_13(), ProtocolVersion::DTLS1_3), (mode.has_12(), ProtocolVersion::DTLS1_2)];
+            spoken.into_iter().filter_map(|(speaks, version)| speaks.then_some(version)).collect()
+        });
+        let mut listener = ListenerLimits::default();
+        listener.cookies = server.cookie;
+        Self {
+            versions,
+            suites: suites.into_iter().flatten().collect(),
+            modes: vec![if server.ephemeral { PskMode::PskDhe } else { PskMode::PskOnly }],
+            groups: [vec![NamedGroup::X25519, NamedGroup::SECP256R1], vec![NamedGroup::X25519]],
+            deferred: server.deferred,
+            listener,
             ..Self::new(provider)
         }
     }

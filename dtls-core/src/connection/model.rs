@@ -1,9 +1,20 @@
 //! Powers that only tests and models need: fingerprints, names of states, event traces. Never for production.
 
-use core::hash::{Hash, Hasher};
+use alloc::vec::Vec;
+use core::{
+    hash::{Hash, Hasher},
+    time::Duration,
+};
 
 use super::{Connection, Side};
-use crate::{handshake::State, record::layer::NewRecord, trace::TraceEvent, wire::enums::ContentType};
+use crate::{
+    flow::acks::Acks,
+    handshake::State,
+    record::{layer::NewRecord, number::RecordNumber},
+    time::Instant,
+    trace::TraceEvent,
+    wire::{enums::ContentType, record::split_first},
+};
 
 /// Declares the kinds of states and the list of all of them.
 macro_rules! state_kinds {
@@ -66,6 +77,66 @@ impl Connection {
         (records, state, handshake, events, alerts, acks, allowance, mtu).hash(hasher);
     }
 
+    /// As [`Self::fingerprint`], without what only tells records and moments apart: record numbers, which go with
+    /// [`Self::awaited`] and [`Self::to_acknowledge`], and the time before and after `now`. `plenty` bytes of allowance are as
+    /// good as more, and so is `far` as a deadline. Holds for a connection that is far from every limit of record numbers and
+    /// whose timeout is not set anew.
+    pub fn behaviour(&self, now: Instant, plenty: usize, far: Duration, hasher: &mut impl Hasher) {
+        let mut this = self.clone();
+        this.records.forget_numbers();
+        this.acks.iter_mut().for_each(Acks::forget_numbers);
+        this.allowance.saturate(plenty);
+        if let Some(handshake) = &mut this.handshake {
+            let sending = &mut handshake.sending;
+            sending.outbox.forget_numbers();
+            sending.timers.count_from(now, far);
+            // Only whether it is recent matters.
+            sending.last_sent =
+                Instant::from_start(now.since(sending.last_sent).min(sending.backoff.initial()));
+            sending.ack_started = Instant::START;
+        }
+        this.fingerprint(hasher);
+    }
+
+    /// The records that an ACK can still say something new about, each with what it would say.
+    pub fn awaited(&self) -> impl Iterator<Item = (RecordNumber, impl Copy + Ord + Hash + use<>)> {
+        let outbox = self.handshake.as_ref().map(|handshake| &handshake.sending.outbox);
+        let forgetful = self.records.read_epoch() == 0;
+        outbox.into_iter().flat_map(move |outbox| outbox.awaited(forgetful))
+    }
+
+    /// The records of the peer that the next ACK is about, in rising order.
+    pub fn to_acknowledge(&self) -> &[RecordNumber] {
+        self.acks.as_ref().map(Acks::numbers).unwrap_or_default()
+    }
+
+    /// Whether it would be news that the peer has keys: its address would be proven, or what led to the keys acknowledged.
+    pub fn awaits_proof(&self) -> bool {
+        let handshake = self.handshake.as_ref();
+        !self.is_address_proven()
+            || handshake.is_some_and(|handshake| handshake.sending.outbox.awaits_proof())
+    }
+
+    /// Whether a record of the peer with this number is looked at now, or will be once there are keys for it.
+    pub fn will_open(&self, number: RecordNumber) -> bool {
+        self.records.will_open(number)
+    }
+
+    /// What is in the records of a datagram that this connection has just written, as far as it still has their keys.
+    pub fn reveal(&self, mut datagram: &mut [u8]) -> Vec<(ContentType, RecordNumber, Vec<u8>)> {
+        let mut records = Vec::new();
+        while let Ok((record, rest)) = split_first(datagram) {
+            records.extend(self.records.reveal(record).map(|o| (o.typ, o.number, o.body.to_vec())));
+            datagram = rest;
+        }
+        records
+    }
+
+    /// Bytes that may still be sent to an address that is not proven.
+    pub const fn allowance(&self) -> usize {
+        self.allowance.left()
+    }
+
     /// The kind of the state.
     pub const fn state_kind(&self) -> StateKind {
         self.state.kind()
@@ -77,7 +148,7 @@ impl Connection {
     }
 
     /// The events since the last call. None are kept before the first call.
-    pub fn take_trace(&mut self) -> alloc::vec::Vec<TraceEvent> {
+    pub fn take_trace(&mut self) -> Vec<TraceEvent> {
         self.trace.take()
     }
 

@@ -114,6 +114,15 @@ impl Listener {
         core::hash::Hash::hash(&self.pool, hasher);
     }
 
+    /// As [`Self::fingerprint`], for an address of which `plenty` bytes received are as good as more, and while no slot has to
+    /// give way.
+    #[cfg(feature = "__model")]
+    pub fn behaviour(&self, plenty: usize, hasher: &mut impl core::hash::Hasher) {
+        let mut pool = self.pool.clone();
+        pool.forget_counts(plenty);
+        core::hash::Hash::hash(&pool, hasher);
+    }
+
     /// Counters since the start.
     pub const fn stats(&self) -> &Stats {
         &self.stats

@@ -76,6 +76,22 @@ impl HelloPool {
         Some(Whole { body: slot.data.get(..length)?, received: slot.received })
     }
 
+    /// Without what decides nothing: stale bytes, and counters above `plenty`. The order of slots counts only once one has to
+    /// give way.
+    #[cfg(feature = "__model")]
+    pub(super) fn forget_counts(&mut self, plenty: usize) {
+        self.clock = 0;
+        self.slots.retain(|slot| slot.used > 0);
+        self.slots.sort_by_key(|slot| (slot.message_seq, slot.length));
+        for slot in &mut self.slots {
+            slot.used = 1;
+            slot.received = slot.received.min(plenty);
+            for (from, to) in slot.holes.ranges() {
+                slot.data.get_mut(*from..*to).unwrap_or_default().fill(0);
+            }
+        }
+    }
+
     /// The slot that holds this hello, else a free one, else the oldest.
     fn slot_for(&self, address: &[u8], message_seq: u16, length: usize) -> Option<usize> {
         let known = self.slots.iter().position(|s| s.holds(address, message_seq, length));

@@ -102,6 +102,17 @@ impl Acks {
         PREFIX_LEN.saturating_add(bytes)
     }
 
+    #[cfg(feature = "__model")]
+    pub(crate) fn numbers(&self) -> &[RecordNumber] {
+        &self.numbers
+    }
+
+    /// The numbers are told apart by whoever asks for [`Self::numbers`].
+    #[cfg(feature = "__model")]
+    pub(crate) fn forget_numbers(&mut self) {
+        self.numbers = Vec::new();
+    }
+
     /// The least room an ACK with one number needs.
     pub(crate) const MIN_LEN: usize = PREFIX_LEN + ENTRY_LEN;
 }

@@ -29,6 +29,16 @@ impl Allowance {
         }
     }
 
+    /// `plenty` is as good as any more.
+    #[cfg(feature = "__model")]
+    pub(crate) const fn saturate(&mut self, plenty: usize) {
+        if let Self::Limited(left) = self
+            && *left >= plenty
+        {
+            *left = usize::MAX;
+        }
+    }
+
     pub(crate) const fn on_received(&mut self, bytes: usize) {
         if let Self::Limited(left) = self {
             *left = left.saturating_add(bytes.saturating_mul(FACTOR));

@@ -66,6 +66,10 @@ struct Sent {
     transmission: u16,
 }
 
+/// What a record sent said: which item of the flight, which range of its bytes, and whether in the latest transmission.
+#[cfg(feature = "__model")]
+pub(crate) type Awaited = (usize, (usize, usize), bool);
+
 /// What an acknowledged record says about the flight.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Acked {
@@ -253,6 +257,31 @@ impl Outbox {
             }
         }
         news
+    }
+
+    /// The records that an ACK can still say something new about, each with what it would say. With `forgetful`, what was
+    /// acknowledged may be forgotten.
+    #[cfg(feature = "__model")]
+    pub(crate) fn awaited(&self, forgetful: bool) -> impl Iterator<Item = (RecordNumber, Awaited)> {
+        self.sent.iter().filter_map(move |Sent { number, item, range, transmission }| {
+            let message = self.message(*item)?;
+            let is_news = forgetful || message.unacked.missing_in(range.0, range.1) > 0;
+            let latest = *transmission == self.transmission;
+            number.filter(|_| is_news).map(|number| (number, (*item, *range, latest)))
+        })
+    }
+
+    /// Whether it would be news that the peer has the keys of the protected part.
+    #[cfg(feature = "__model")]
+    pub(crate) fn awaits_proof(&self) -> bool {
+        (0..self.items.len()).filter_map(|i| self.message(i)).any(|m| m.epoch == 0 && !m.unacked.is_empty())
+    }
+
+    /// The numbers are told apart by whoever asks for [`Self::awaited`].
+    #[cfg(feature = "__model")]
+    pub(crate) fn forget_numbers(&mut self) {
+        self.sent = VecDeque::new();
+        self.transmission = 0;
     }
 
     /// Whether nothing of the flight is left unacknowledged.

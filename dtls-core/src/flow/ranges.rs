@@ -31,6 +31,12 @@ impl Holes {
         }
     }
 
+    /// The ranges.
+    #[cfg(feature = "__model")]
+    pub(crate) fn ranges(&self) -> &[(usize, usize)] {
+        &self.holes
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.holes.is_empty()
     }

@@ -60,6 +60,14 @@ impl Timers {
         self.0.iter().flatten().min().copied()
     }
 
+    /// Counts the deadlines from `now`; all that are `far` or farther away are alike.
+    #[cfg(feature = "__model")]
+    pub(crate) fn count_from(&mut self, now: Instant, far: Duration) {
+        for deadline in self.0.iter_mut().flatten() {
+            *deadline = Instant::from_start(deadline.since(now).min(far));
+        }
+    }
+
     fn set(&mut self, timer: Timer, value: Option<Instant>) {
         if let Some(slot) = self.0.get_mut(Self::index(timer)) {
             *slot = value;

@@ -129,6 +129,19 @@ impl core::hash::Hash for ReadEpoch {
     }
 }
 
+#[cfg(feature = "__model")]
+impl ReadEpoch {
+    /// Whether a record of this number is looked at. Unprotected ones always are.
+    pub(super) fn takes(&self, seq: u64) -> bool {
+        self.is_plain() || self.window.check(seq).is_ok()
+    }
+
+    /// As if no record had been taken in.
+    pub(super) fn forget_numbers(&mut self) {
+        self.window = Window::new(0);
+    }
+}
+
 /// Keys and the next sequence number for sending in one epoch.
 #[derive(Debug)]
 #[cfg_attr(feature = "__model", derive(Clone, Hash))]
@@ -158,6 +171,23 @@ impl WriteEpoch {
         let number = RecordNumber::new(self.epoch, self.next_seq);
         self.next_seq = self.next_seq.saturating_add(1);
         Some(number)
+    }
+
+    /// Opens one of the last records sent; its bytes are of no use afterwards.
+    #[cfg(feature = "__model")]
+    pub(super) fn reveal<'d>(&self, record: RawRecord<'d>) -> Option<Opened<'d>> {
+        match (record, &self.protection) {
+            (RawRecord::Legacy { header, body }, protection) => {
+                let body = protection.open_legacy(&header, body).ok()?;
+                Some(Opened { typ: header.typ, number: header.number, body, newest: true })
+            }
+            (RawRecord::Unified { header, body }, Protection::V13(keys)) => {
+                let inner = keys.open(self.epoch, self.next_seq, header, body).ok()?;
+                let number = RecordNumber::new(self.epoch, inner.seq);
+                Some(Opened { typ: inner.typ, number, body: inner.body, newest: true })
+            }
+            _ => None,
+        }
     }
 }
 

@@ -228,6 +228,35 @@ impl RecordLayer {
         self.write.next_seq = self.write.next_seq.saturating_add(count);
     }
 
+    /// Whether a record of this number is looked at now, or will be once there are keys for it.
+    #[cfg(feature = "__model")]
+    pub(crate) fn will_open(&self, number: RecordNumber) -> bool {
+        let mut epochs = core::iter::once(&self.read).chain(self.old_read.as_deref());
+        number.epoch() > self.read.number()
+            || epochs.any(|e| e.number() == number.epoch() && e.takes(number.seq()))
+    }
+
+    /// Opens one of the last records sent; its bytes are of no use afterwards.
+    #[cfg(feature = "__model")]
+    pub(crate) fn reveal<'d>(&self, record: RawRecord<'d>) -> Option<Opened<'d>> {
+        let wanted = |writer: &&WriteEpoch| match &record {
+            RawRecord::Legacy { header, .. } => writer.number() == header.number.epoch(),
+            RawRecord::Unified { header, .. } => header
+                .first()
+                .is_some_and(|first| u16::from(UnifiedFlags(*first).epoch_bits()) == writer.number() & 3),
+        };
+        core::iter::once(&self.write).chain(&self.old_writes).find(wanted)?.reveal(record)
+    }
+
+    /// As if no record had been sent or taken in.
+    #[cfg(feature = "__model")]
+    pub(crate) fn forget_numbers(&mut self) {
+        core::iter::once(&mut self.read)
+            .chain(self.old_read.as_deref_mut())
+            .for_each(ReadEpoch::forget_numbers);
+        core::iter::once(&mut self.write).chain(&mut self.old_writes).for_each(|w| w.next_seq = 0);
+    }
+
     /// The shortest safe form of the writer's next record.
     const fn form(&self, writer: &WriteEpoch, last: bool) -> Form {
         Form { last, wide: self.wide_numbers || writer.next_seq >= SHORT_NUMBERS }

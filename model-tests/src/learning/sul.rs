@@ -3,10 +3,7 @@
 use core::{ops::Range, time::Duration};
 use std::{collections::HashMap, sync::Arc};
 
-use dtls_core::{
-    CipherSuite, Connection, Event as Told, HandshakeType, Limits, ListenerLimits, NamedGroup,
-    ProtocolVersion, PskMode, crypto::Provider,
-};
+use dtls_core::{CipherSuite, Connection, Event as Told, HandshakeType, crypto::Provider};
 use ideal_crypto::World;
 use reference_model::{
     alphabet::{Again, App, ClientHello, Content, Cookie, Event, Input, Message, Output, Record, Seq},
@@ -249,33 +246,13 @@ impl learner::System for Learnable {
 }
 
 fn recipe(mode: Mode, provider: Provider) -> Recipe {
-    let suite12 = match mode.ephemeral {
-        true => CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256,
-        false => CipherSuite::TLS_PSK_WITH_AES_128_CCM_8,
-    };
-    let (v12, v13) = (ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3);
-    let (versions, suites) = match mode.versions {
-        Versions::V12 => (vec![v12], vec![suite12]),
-        Versions::V13 => (vec![v13], vec![CipherSuite::TLS_AES_128_CCM_SHA256]),
-        Versions::Both => (vec![v13, v12], vec![CipherSuite::TLS_AES_128_CCM_SHA256, suite12]),
-    };
+    let mut recipe = Recipe::for_modes([mode, mode], provider);
     let rto = Duration::from_secs(1);
-    let mut limits = Limits::default();
+    let limits = &mut recipe.limits;
     (limits.initial_rto, limits.max_rto, limits.handshake_timeout) = (rto, rto, FOR_EVER);
     limits.max_retransmissions = MAX_RETRANSMISSIONS;
-    let mut listener = ListenerLimits::default();
-    (listener.cookies, listener.cookie_rotation) = (mode.cookie, FOR_EVER);
-    listener.hello_slots = HELLO_SLOTS;
-    Recipe {
-        versions: [versions.clone(), versions],
-        suites,
-        modes: vec![if mode.ephemeral { PskMode::PskDhe } else { PskMode::PskOnly }],
-        groups: [vec![NamedGroup::X25519, NamedGroup::SECP256R1], vec![NamedGroup::X25519]],
-        deferred: mode.deferred,
-        limits,
-        listener,
-        ..Recipe::new(provider)
-    }
+    (recipe.listener.cookie_rotation, recipe.listener.hello_slots) = (FOR_EVER, HELLO_SLOTS);
+    recipe
 }
 
 /// The peer can speak more than the end under test.
