@@ -69,7 +69,7 @@ impl Letter {
     /// What its arrival would do, now and later, or `None` if that is nothing any more.
     pub(super) fn label(&self, ends: &Ends, names: &Names, plenty: usize) -> Option<Label> {
         let to = ends.end(self.to).map(super::End::connection);
-        let live = |record: &&Record| to.is_none_or(|to| record.counts_for(to, &names.of(self.to)));
+        let live = |record: &&Record| to.is_none_or(|to| record.counts_for(to, names.of(self.to)));
         let live: Vec<_> = self.records.iter().filter(live).collect();
         let says: Vec<_> = live.iter().map(|record| record.label(self.to, names)).collect();
         // Each byte that comes lets more be sent.
