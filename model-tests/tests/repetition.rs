@@ -9,7 +9,7 @@ use dtls_core::{
 };
 use ideal_crypto::{PROVIDER, World};
 use model_tests::{
-    End, Pair, Prng, Recipe, Setup, Side,
+    End, Pair, Prng, Recipe, Script, Setup, Side,
     wrong_peer::{WrongPeer, message},
 };
 use simulated_network::{Faults, Network, Plan, Sent};
@@ -45,6 +45,22 @@ fn lose(setup: &Setup, side: Side, lose_first: u64) -> Pair {
     let mut network = Network::new(0, Faults::default());
     network.set_plan(side, Plan { lose_first, ..Plan::default() });
     Pair::on(setup, network)
+}
+
+/// A message of a flight that is still coming in ends nothing: when it comes again, even late, nothing goes out for it.
+///
+/// 6347-4.2.4-flight-3
+#[test]
+fn a_message_repeated_in_mid_flight_is_no_repeated_flight() {
+    let mut script = Script::new(&setup12());
+    // ServerHello, and a copy of it half a timeout later.
+    let text = "deliver 0\ndeliver 0\ndeliver 0\nsplit 0 1\nduplicate 0\ndeliver 0\nadvance 500000\n";
+    script.play(&text.parse().unwrap());
+    let sent = script.mailbox.sent().len();
+    script.play(&"deliver 1".parse().unwrap());
+    assert_eq!(script.mailbox.sent().len(), sent, "the hello went out again");
+    script.finish(100);
+    assert!(script.ends.connected());
 }
 
 /// The client's flight of three datagrams comes again as a whole, because the server's last one of three was lost: three

@@ -34,6 +34,21 @@ fn connected() -> Script {
     script
 }
 
+/// RFC 8446 §6: in DTLS 1.3 an error is one whatever its level, and who speaks nothing else knows that from the beginning.
+#[test]
+fn levels_mean_nothing_in_dtls13() {
+    let recipe = Recipe { deferred: true, ..Recipe::new13(PROVIDER, PskMode::PskDhe) };
+    let unexpected = Some(CloseReason::Failed(Error::PeerAlert(AlertDescription::UnexpectedMessage)));
+    for to in Side::BOTH {
+        let mut script = Script::new(&recipe.setup());
+        // The server waits for its application.
+        (0..3).for_each(|_| script.apply(&Step::Deliver(0)));
+        let body = vec![1, AlertDescription::UnexpectedMessage.code()];
+        script.apply(&Step::Forge(Forgery { to, content_type: 21, epoch: 0, sequence: 1 << 20, body }));
+        assert_eq!(closed(&script, to), unexpected, "{to}");
+    }
+}
+
 #[test]
 fn one_more_than_is_put_up_with_ends_the_connection() {
     for to in Side::BOTH {

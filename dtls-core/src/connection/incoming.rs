@@ -257,7 +257,9 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         let Handshake { inbox, sending, .. } = &mut **handshake;
         let header = &fragment.header;
-        let is_last_message = header.message_seq.saturating_add(1) == inbox.next_seq();
+        // A message of a flight that is still coming in is the last so far, but not the end of anything.
+        let is_last_message =
+            header.message_seq.saturating_add(1) == inbox.next_seq() && !self.state.is_within_flight();
         let is_end = header.fragment_offset.saturating_add(header.fragment_length) == header.length;
         let is_partial = number.epoch() > 0 && sending.outbox.delivery() == Delivery::UntilAcked;
         let is_flight = is_partial || (is_last_message && is_end);
@@ -282,7 +284,9 @@ impl Connection {
     fn asks_for_renegotiation(&self, fragment: &Fragment<'_>) -> bool {
         match &self.side {
             _ if self.acks.is_some() => false,
-            Side::Client(_) => fragment.header.typ == HandshakeType::HELLO_REQUEST,
+            Side::Client(_) => {
+                fragment.header.typ == HandshakeType::HELLO_REQUEST && self.side.settings().speaks12()
+            }
             Side::Server(_) => self.is_established() && fragment.header.typ == HandshakeType::CLIENT_HELLO,
         }
     }
@@ -333,7 +337,7 @@ impl Connection {
         };
         let description = alert.description;
         let closes = description == AlertDescription::CloseNotify;
-        if !alert.is_fatal(self.records.alert_levels_count()) {
+        if !alert.is_fatal(self.records.alert_levels_count() && !self.is_version13()) {
             self.discard(Discard::WarningAlert, Some(opened.number));
             return self.count_warning();
         }
@@ -346,6 +350,11 @@ impl Connection {
         let error = Error::PeerAlert(description);
         self.fail(error);
         Err(error)
+    }
+
+    /// Whether no other version than DTLS 1.3 is possible any more.
+    fn is_version13(&self) -> bool {
+        self.acks.is_some() || self.state.awaits_psk13() || !self.side.settings().speaks12()
     }
 
     fn count_warning(&mut self) -> Result<(), Error> {

@@ -308,6 +308,23 @@ impl State {
         }
     }
 
+    /// Whether some but not all of the peer's current flight was processed. It answers the own flight, which the peer has got
+    /// then.
+    pub(crate) const fn is_within_flight(&self) -> bool {
+        matches!(
+            self,
+            Self::ExpectKeyExchange12(_)
+                | Self::AwaitPsk12(_)
+                | Self::ServerExpectFinished12(_)
+                | Self::ClientExpectFinished13(_)
+        )
+    }
+
+    /// Whether the version is known to be DTLS 1.3, when the key is still to be found.
+    pub(crate) const fn awaits_psk13(&self) -> bool {
+        matches!(self, Self::AwaitPsk13(_))
+    }
+
     /// Whether the handshake is still going on.
     pub(crate) const fn is_handshaking(&self) -> bool {
         !matches!(self, Self::Established(_) | Self::Closed | Self::Failed(_))
