@@ -22,7 +22,7 @@ use simulated_network::{Prng, Side};
 use crate::wire::records;
 
 /// The address of the client as the listener sees it.
-const CLIENT_ADDRESS: &[u8] = &[192, 0, 2, 1, 0x16, 0x33];
+const CLIENT_ADDRESS: [u8; 6] = [192, 0, 2, 1, 0x16, 0x33];
 /// No end writes more datagrams than this at one moment.
 const BURST: usize = 10_000;
 
@@ -109,6 +109,8 @@ struct Door {
     config: Arc<ServerConfig>,
     rng: Prng,
     room: usize,
+    /// Where what arrives comes from.
+    address: [u8; 6],
     /// Bytes received and sent before the address was validated.
     received: usize,
     replied: usize,
@@ -134,6 +136,7 @@ impl Ends {
             config: Arc::clone(&setup.server),
             rng: door_rng,
             room: setup.room[1],
+            address: CLIENT_ADDRESS,
             received: 0,
             replied: 0,
         };
@@ -310,6 +313,25 @@ impl Ends {
         Some(out)
     }
 
+    /// From now on the listener sees the client at another address.
+    #[cfg(feature = "model")]
+    pub const fn rebind(&mut self) {
+        let [.., port] = &mut self.door.address;
+        *port = port.wrapping_add(1);
+    }
+
+    /// From now on [`Self::plaintext_of`] knows what the ideal provider seals.
+    #[cfg(feature = "model")]
+    pub fn listen(&mut self) {
+        self.world.listen();
+    }
+
+    /// What one of the ends sealed into this ciphertext with its tag.
+    #[cfg(feature = "model")]
+    pub fn plaintext_of(&self, sealed: &[u8]) -> Option<&[u8]> {
+        self.world.plaintext_of(sealed)
+    }
+
     /// Lets `f` use one end in its world.
     fn with<T>(&mut self, side: Side, f: impl FnOnce(&mut End) -> T) -> Option<T> {
         let Self { world, client, server, .. } = self;
@@ -477,7 +499,7 @@ impl End {
         self.room
     }
 
-    /// Whether its application is asked for a key and has not answered.
+    /// Whether the application was asked for a key, and has not answered at once.
     pub const fn wants_psk(&self) -> bool {
         self.wants_psk
     }
@@ -575,7 +597,7 @@ impl Door {
     fn receive(&mut self, now: Instant, bytes: &[u8], outgoing: &mut Vec<Outgoing>) -> Option<End> {
         let mut out = [0; 2048];
         self.received += bytes.len();
-        match self.listener.handle(now, &mut self.rng, CLIENT_ADDRESS, &mut bytes.to_vec(), &mut out) {
+        match self.listener.handle(now, &mut self.rng, &self.address, &mut bytes.to_vec(), &mut out) {
             Verdict::Reply(reply) => {
                 self.replied += reply.len();
                 assert!(

@@ -9,6 +9,7 @@
 //! - `sent_set` (feature `model`): every run over a network that loses, doubles, reorders and replays without bound
 //! - `learned` (feature `model`): an end learned, and held against the reference model
 //! - `learning` (feature `model`): one end against the scripted peer, as a system to be learned
+//! - `tandem` (feature `model`): two ends over a hostile network, and the reference model beside each
 //! - `wrong_peer` (feature `model`): a peer that breaks the rules, and what the other end made of it
 //! - [`Recipe`]: configurations from few choices
 //! - [`wire`]: where records begin and end, as anyone on the path sees it
@@ -38,6 +39,8 @@ pub mod schedule;
 mod script;
 #[cfg(feature = "model")]
 pub mod sent_set;
+#[cfg(feature = "model")]
+pub mod tandem;
 pub mod wire;
 #[cfg(feature = "model")]
 pub mod wrong_peer;

@@ -66,7 +66,13 @@ impl Mailbox {
                 });
             }
             Step::Extend(i, more) => self.change(*i, |bytes| bytes.extend_from_slice(more)),
-            Step::NextTimer | Step::Advance(_) | Step::Send(..) | Step::Close(_) => {}
+            Step::NextTimer
+            | Step::Advance(_)
+            | Step::Send(..)
+            | Step::Close(_)
+            | Step::Foreign(_)
+            | Step::Rebind
+            | Step::Psk(_) => {}
         }
         None
     }

@@ -57,6 +57,10 @@ impl Script {
                 let _refused = self.ends.send(*side, &data);
             }
             Step::Close(side) => self.ends.close(*side),
+            Step::Psk(found) => {
+                // Whoever was not asked has no use for it.
+                let _refused = self.ends.provide_psk(found.then_some(crate::KEY));
+            }
             _ => {}
         }
         self.post();

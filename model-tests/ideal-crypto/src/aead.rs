@@ -102,8 +102,12 @@ impl AeadKey for IdealKey {
             return Err(CryptoError);
         }
         world::current(|world| world.seal(self.key, self.handle, nonce));
+        let plaintext = world::current(|world| world.listens()).then(|| buffer.to_vec());
         self.apply_keystream(nonce, buffer);
         self.tag(nonce, aad, buffer, tag);
+        if let Some(plaintext) = plaintext {
+            world::current(|world| world.overhear(plaintext, buffer, tag));
+        }
         Ok(())
     }
 

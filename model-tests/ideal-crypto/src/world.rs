@@ -30,6 +30,8 @@ pub struct World {
     released: VecDeque<u128>,
     failed_opens: u64,
     unchecked: bool,
+    /// What was sealed, by its ciphertext with tag, once somebody listens.
+    overheard: Option<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +81,16 @@ impl World {
         );
     }
 
+    /// From now on [`Self::plaintext_of`] knows what was sealed.
+    pub fn listen(&mut self) {
+        self.overheard.get_or_insert_default();
+    }
+
+    /// What was sealed into this ciphertext with its tag since [`Self::listen`]: what a witness knows who needs no keys.
+    pub fn plaintext_of(&self, sealed: &[u8]) -> Option<&[u8]> {
+        self.overheard.as_ref()?.get(sealed).map(|plaintext| &plaintext[..])
+    }
+
     /// How many records were sealed.
     pub fn sealed(&self) -> usize {
         self.sealed.len()
@@ -100,6 +112,17 @@ impl World {
             self.sealed.insert((key, *nonce)),
             "ideal-crypto: nonce {nonce:02x?} was used twice with one key"
         );
+    }
+
+    /// Whether [`Self::overhear`] is to be told.
+    pub(crate) const fn listens(&self) -> bool {
+        self.overheard.is_some()
+    }
+
+    pub(crate) fn overhear(&mut self, plaintext: Vec<u8>, ciphertext: &[u8], tag: &[u8]) {
+        if let Some(overheard) = &mut self.overheard {
+            overheard.insert([ciphertext, tag].concat(), plaintext);
+        }
     }
 
     pub(crate) fn open(&mut self, handle: u64) {

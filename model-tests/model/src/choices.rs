@@ -21,6 +21,12 @@ pub struct Choices {
     /// RFC 6347 §4.2.4, RFC 9147 §5.8.1 speak of "a retransmitted flight": whether any message of it counts for it,
     /// not only its last. Default no.
     pub any_message_repeats: bool,
+    /// RFC 9147 §5.8.1, §7: the same for messages under the keys of 1.3, where the last one may have been acknowledged and
+    /// not come again. Default yes.
+    pub any_protected_message_repeats: bool,
+    /// RFC 6347 §4.2.4: whether the peer's last complete flight is answered again when its next one has begun to come, which
+    /// shows that it has got the answer. Default no.
+    pub outdated_flight_repeats: bool,
     /// RFC 9147 §5.1, RFC 6347 §4.2.1: whether a HelloVerifyRequest or HelloRetryRequest that comes again makes the
     /// client send its second hello again, as any flight would, or is only dropped. Default yes.
     pub repeats_second_hello: bool,
@@ -175,6 +181,8 @@ impl Choices {
         repeats_hurry: false,
         verify_requests: Some(4),
         any_message_repeats: false,
+        any_protected_message_repeats: true,
+        outdated_flight_repeats: false,
         repeats_second_hello: true,
         answers_plaintext_repeats: false,
         remembers_early_ccs: true,
@@ -231,6 +239,8 @@ impl Choices {
         vec![
             ("verify_requests", Self { verify_requests: None, ..Self::DEFAULT }),
             ("any_message_repeats", Self { any_message_repeats: true, ..Self::HURRIED }),
+            ("any_protected_message_repeats", Self { any_protected_message_repeats: false, ..Self::HURRIED }),
+            ("outdated_flight_repeats", Self { outdated_flight_repeats: true, ..Self::HURRIED }),
             ("repeats_second_hello", Self { repeats_second_hello: false, ..Self::HURRIED }),
             ("answers_plaintext_repeats", Self { answers_plaintext_repeats: true, ..Self::HURRIED }),
             ("remembers_early_ccs", Self { remembers_early_ccs: false, ..Self::DEFAULT }),

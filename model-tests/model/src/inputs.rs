@@ -51,8 +51,10 @@ impl Machine {
                 self.repeat_alert(turn)
             };
         }
-        let end = place == Place::FlightEnd
-            || place == Place::FlightPart && self.setting.choices.any_message_repeats;
+        let choices = &self.setting.choices;
+        let any = choices.any_message_repeats || choices.any_protected_message_repeats && epoch == 2;
+        let begun = matches!(self.flow.last, Some((_, Place::Current))) && !choices.outdated_flight_repeats;
+        let end = (place == Place::FlightEnd || place == Place::FlightPart && any) && !begun;
         let heard = self.hears(epoch) || epoch == 0 && end && self.setting.choices.answers_plaintext_repeats;
         if !heard || self.control == Control::Closed && !self.flow.kept {
             return turn.rule(&["9147-6.1-epoch-2", "6347-4.1-oldepoch-1"]);
@@ -300,6 +302,10 @@ impl Machine {
 
     /// A record is to be acknowledged that was not before: at once, or in a while (RFC 9147 §7.1).
     fn owe_ack(&mut self, turn: &mut Turn) {
+        // The same record is no news.
+        if turn.copy {
+            return;
+        }
         if core::mem::take(&mut self.flow.ack_again) {
             self.flow.ack = None;
         }

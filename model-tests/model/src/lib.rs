@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod alphabet;
+pub mod beside;
 pub mod choices;
 pub mod client;
 pub mod ending;

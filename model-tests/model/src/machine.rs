@@ -10,7 +10,7 @@ use crate::guard::Guard;
 use crate::handshake::{self, Control, Effect, Reaction, Setting};
 use crate::mode::{Mode, Role, Versions};
 use crate::record::RecordLayer;
-use crate::reliability::{Assembled, Flight, PeerFlight, Place, Reliability};
+use crate::reliability::{Assembled, Flight, PeerFlight, Place, Reliability, shape};
 use crate::server::{self, Verdict};
 
 /// The reference for one end.
@@ -21,7 +21,7 @@ pub struct Machine {
     pub(crate) records: RecordLayer,
     pub(crate) flow: Reliability,
     /// What a byte-identical copy would be of, if it could matter: at a listener, and as a sign of a peer that goes on.
-    last_record: Option<Record>,
+    pub(crate) last_record: Option<Record>,
     /// The alert that has ended the connection.
     pub(crate) failure: Option<Failure>,
 }
@@ -44,6 +44,8 @@ pub enum Arrival {
     Ahead(usize),
     /// It was processed before.
     Again(Place),
+    /// It was processed before the peer's last complete flight began.
+    Before,
 }
 
 /// What happens during one step.
@@ -61,6 +63,8 @@ pub(crate) struct Turn {
     pub(crate) known: (Option<PeerFlight>, Option<(u8, Place)>),
     /// The handshake has become complete.
     pub(crate) connected: bool,
+    /// The record is a copy of one that came before, in plaintext.
+    pub(crate) copy: bool,
 }
 
 impl Machine {
@@ -134,6 +138,7 @@ impl Machine {
         self.turn(|machine, turn| match (arrival, machine.records.open(&machine.setting, record)) {
             // Whether plaintext is heard depends on the place.
             (Arrival::Again(place), _) => machine.on_repeated(epoch, place, turn),
+            (Arrival::Before, _) => {}
             (_, Err(rules)) => turn.rule(rules),
             (Arrival::Ahead(0), Ok(_)) => machine.on_next(handshake, epoch, turn),
             (Arrival::Ahead(distance), Ok(_)) => machine.on_ahead(distance, message, epoch, turn),
@@ -164,7 +169,8 @@ impl Machine {
     }
 
     /// Whether records of an epoch get through.
-    pub(crate) fn hears(&self, epoch: u8) -> bool {
+    #[must_use]
+    pub fn hears(&self, epoch: u8) -> bool {
         if epoch == 0 { self.records.hears_plaintext(&self.setting) } else { self.records.has(epoch) }
     }
 
@@ -265,14 +271,15 @@ impl Machine {
         }
     }
 
-    fn on_handshake(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) {
+    /// Whether no new message can come like this now; what follows from that has happened then.
+    pub(crate) fn refuses(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) -> bool {
         let connected = self.control == Control::Connected(Version::V13);
         if connected && epoch == 2 {
             turn.rule(&["9147-4.2.1-old-1", "9147-6.1-epoch-4"]);
             if self.setting.choices.late_message_is_fatal {
                 self.effect(Effect::Fail(Description::UNEXPECTED_MESSAGE), turn);
             }
-            return;
+            return true;
         }
         let version = self.control.version();
         let is_12 = version == Some(Version::V12) || version.is_none() && self.setting.mode.has_12();
@@ -285,10 +292,18 @@ impl Machine {
             if self.setting.choices.hello_request_is_fatal {
                 self.fail(Description::UNEXPECTED_MESSAGE, turn);
             }
-            return;
+            return true;
         }
         if handshake.seq != Seq::Start && self.is_misplaced(epoch) {
-            return self.on_misplaced(handshake.seq == Seq::Next, epoch, turn);
+            self.on_misplaced(handshake.seq == Seq::Next, epoch, turn);
+            return true;
+        }
+        false
+    }
+
+    fn on_handshake(&mut self, handshake: Handshake, epoch: u8, turn: &mut Turn) {
+        if self.refuses(handshake, epoch, turn) {
+            return;
         }
         let (first, next) = self.flow.seq;
         match (handshake.seq, handshake.message) {
@@ -345,10 +360,20 @@ impl Machine {
         if !self.setting.holds(Guard::OrderKept) {
             return self.on_messages(message, epoch, turn);
         }
-        if let Some(place) = self.flow.waiting.get_mut(distance) {
-            *place = place.or(Some((message, epoch)));
-            self.acknowledge_kept(epoch, turn);
+        let newer = self.setting.choices.contradiction == Contradiction::NewerInPlaintext;
+        let Some(place) = self.flow.waiting.get_mut(distance) else { return };
+        match *place {
+            Some((held, in_epoch)) if shape(held) != shape(message) => {
+                turn.rule(&["6347-4.2.3-frag-4", "9147-5.5-frag-7"]);
+                if !(newer && epoch == 0 && in_epoch == 0) {
+                    return;
+                }
+                *place = Some((message, epoch));
+            }
+            Some(_) => {}
+            None => *place = Some((message, epoch)),
         }
+        self.acknowledge_kept(epoch, turn);
     }
 
     /// A whole message that is next, and those that waited for it.

@@ -417,7 +417,8 @@ fn other(role: Role) -> Role {
 }
 
 /// What an honest peer's message is to the one who gets it.
-fn message(pairing: Pairing, sent: Sent) -> Option<Message> {
+#[must_use]
+pub fn message(pairing: Pairing, sent: Sent) -> Option<Message> {
     Some(match sent {
         Sent::ClientHello { cookie, group } => {
             let offers = match pairing.client.versions {

@@ -313,7 +313,7 @@ impl Reliability {
 }
 
 /// Type and length of a message: pieces of one message agree in them.
-fn shape(message: Message) -> Message {
+pub(crate) fn shape(message: Message) -> Message {
     match message {
         Message::Finished(_) => Message::Finished(Params::Ok),
         Message::ServerHello(ServerHello { version, flaw }) => {

@@ -232,15 +232,20 @@ pub fn parse_ack(body: &[u8]) -> Option<Vec<(u64, u64)>> {
 
 /// The header of a handshake message or fragment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct FragmentHeader {
-    pub(crate) typ: HandshakeType,
-    pub(crate) length: usize,
-    pub(crate) seq: u16,
-    pub(crate) offset: usize,
+#[allow(clippy::exhaustive_structs, reason = "plain data")]
+pub struct FragmentHeader {
+    /// The type of the message.
+    pub typ: HandshakeType,
+    /// The length of the message's body.
+    pub length: usize,
+    /// Its `message_seq`.
+    pub seq: u16,
+    /// Where in the body the fragment begins.
+    pub offset: usize,
 }
 
 /// Takes the first fragment off the body of a handshake record: its header and its bytes.
-pub(crate) fn next_fragment<'a>(rest: &mut &'a [u8]) -> Option<(FragmentHeader, &'a [u8])> {
+pub fn next_fragment<'a>(rest: &mut &'a [u8]) -> Option<(FragmentHeader, &'a [u8])> {
     let (header, tail) = rest.split_first_chunk::<HANDSHAKE_HEADER>()?;
     let [typ, a, b, c, s0, s1, d, e, f, g, h, i] = *header;
     let uint = |bytes: [u8; 3]| bytes.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
@@ -262,7 +267,7 @@ pub(crate) fn array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 /// A vector with a length of `width` bytes.
-pub(crate) fn vector(rest: &mut &[u8], width: usize) -> Option<Vec<u8>> {
+pub fn vector(rest: &mut &[u8], width: usize) -> Option<Vec<u8>> {
     let (head, tail) = rest.split_at_checked(width)?;
     let length = head.iter().fold(0, |n, byte| n << 8 | usize::from(*byte));
     let (body, tail) = tail.split_at_checked(length)?;

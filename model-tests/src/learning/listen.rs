@@ -8,7 +8,7 @@ use scripted_peer::{
 };
 
 /// A group of which a client sends a key only if it is asked to.
-pub(super) const SECOND_GROUP: u16 = 0x0017;
+pub(crate) const SECOND_GROUP: u16 = 0x0017;
 
 /// The output for something heard, if it is one.
 pub(super) fn output(heard: &Heard) -> Option<Output> {
@@ -38,7 +38,7 @@ pub(super) const fn event(event: &Event) -> Option<Output> {
     }))
 }
 
-fn sent_message(typ: HandshakeType, body: &[u8]) -> Sent {
+pub(crate) fn sent_message(typ: HandshakeType, body: &[u8]) -> Sent {
     match typ {
         HandshakeType::CLIENT_HELLO => ClientHello::parse(body).map_or(Sent::Other, |hello| {
             let cookie = get(&hello.extensions, extension::COOKIE);

@@ -9,11 +9,12 @@
 //! received are enough for every retransmission of a trace; handshakes have 10^7 seconds, and cookies last as long.
 
 mod compare;
-mod listen;
+pub(crate) mod listen;
 mod speak;
 mod subject;
 mod sul;
 
 pub use compare::{Difference, difference_in, differences};
 pub use subject::{Reaction, Subject};
+pub(crate) use sul::recipe;
 pub use sul::{Learnable, Sul};

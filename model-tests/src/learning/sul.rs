@@ -245,7 +245,8 @@ impl learner::System for Learnable {
     }
 }
 
-fn recipe(mode: Mode, provider: Provider) -> Recipe {
+/// How an end of this mode, and one that fits it, is configured.
+pub(crate) fn recipe(mode: Mode, provider: Provider) -> Recipe {
     let mut recipe = Recipe::for_modes([mode, mode], provider);
     let rto = Duration::from_secs(1);
     let limits = &mut recipe.limits;

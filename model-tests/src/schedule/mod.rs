@@ -67,6 +67,16 @@ pub enum Step {
     Send(#[cfg_attr(feature = "arbitrary", arbitrary(with = fuzz::arbitrary_side))] Side, u16),
     /// An application closes its connection.
     Close(#[cfg_attr(feature = "arbitrary", arbitrary(with = fuzz::arbitrary_side))] Side),
+    /// A datagram of another connection between such ends arrives where its kind goes. Only a run that has another
+    /// connection knows any.
+    #[cfg_attr(feature = "arbitrary", arbitrary(skip))]
+    Foreign(u16),
+    /// From now on the client's datagrams come from another address. Only runs whose ends have addresses notice.
+    #[cfg_attr(feature = "arbitrary", arbitrary(skip))]
+    Rebind,
+    /// The server's application answers that it has, or has not, the key it was asked for.
+    #[cfg_attr(feature = "arbitrary", arbitrary(skip))]
+    Psk(bool),
 }
 
 /// A plaintext record made up by an attacker on the path.
@@ -105,7 +115,12 @@ impl Step {
     pub const fn is_fault(&self) -> bool {
         !matches!(
             self,
-            Self::Deliver(_) | Self::NextTimer | Self::Advance(_) | Self::Send(..) | Self::Close(_)
+            Self::Deliver(_)
+                | Self::NextTimer
+                | Self::Advance(_)
+                | Self::Send(..)
+                | Self::Close(_)
+                | Self::Psk(_)
         )
     }
 }

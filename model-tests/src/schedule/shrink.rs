@@ -14,7 +14,14 @@ use super::{Mix, Schedule, Step};
 #[derive(Clone, Debug)]
 pub struct ScheduleStrategy {
     len: Range<usize>,
-    mix: Mix,
+    draw: Draw,
+}
+
+/// Where the steps come from.
+#[derive(Clone, Debug)]
+enum Draw {
+    Mix(Mix),
+    From(fn(u64, usize) -> Schedule),
 }
 
 impl Schedule {
@@ -23,7 +30,12 @@ impl Schedule {
     /// Shrinking deletes steps, in large pieces first, then replaces faults by plain deliveries of the same datagram,
     /// then makes numbers smaller, until no single change keeps the test failing.
     pub const fn strategy(len: Range<usize>, mix: Mix) -> ScheduleStrategy {
-        ScheduleStrategy { len, mix }
+        ScheduleStrategy { len, draw: Draw::Mix(mix) }
+    }
+
+    /// The same for schedules that `draw` makes of a seed and a number of steps.
+    pub const fn strategy_from(len: Range<usize>, draw: fn(u64, usize) -> Self) -> ScheduleStrategy {
+        ScheduleStrategy { len, draw: Draw::From(draw) }
     }
 }
 
@@ -34,7 +46,11 @@ impl Strategy for ScheduleStrategy {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let span = self.len.end.saturating_sub(self.len.start).max(1) as u64;
         let len = self.len.start + (runner.rng().next_u64() % span) as usize;
-        Ok(ScheduleTree::new(Schedule::generate(runner.rng().next_u64(), len, &self.mix)))
+        let seed = runner.rng().next_u64();
+        Ok(ScheduleTree::new(match &self.draw {
+            Draw::Mix(mix) => Schedule::generate(seed, len, mix),
+            Draw::From(draw) => draw(seed, len),
+        }))
     }
 }
 
@@ -171,7 +187,8 @@ fn simpler(step: &Step) -> Vec<Step> {
         }
         Step::Advance(micros) => forms.extend(less(u64::from(*micros)).map(|n| Step::Advance(n as u32))),
         Step::Send(side, len) => forms.extend(less(u64::from(*len)).map(|n| Step::Send(*side, n as u16))),
-        Step::NextTimer | Step::Close(_) => {}
+        Step::Foreign(k) => forms.extend(less(u64::from(*k)).map(|k| Step::Foreign(k as u16))),
+        Step::NextTimer | Step::Close(_) | Step::Rebind | Step::Psk(_) => {}
     }
     forms
 }

@@ -68,6 +68,10 @@ impl fmt::Display for Step {
             Self::Advance(micros) => write!(f, "advance {micros}"),
             Self::Send(side, len) => write!(f, "send {side} {len}"),
             Self::Close(side) => write!(f, "close {side}"),
+            Self::Foreign(k) => write!(f, "foreign {k}"),
+            Self::Rebind => f.write_str("rebind"),
+            Self::Psk(true) => f.write_str("psk found"),
+            Self::Psk(false) => f.write_str("psk missing"),
         }
     }
 }
@@ -96,6 +100,10 @@ fn parse_step(words: &[&str]) -> Option<Step> {
         ["advance", micros] => Step::Advance(micros.parse().ok()?),
         ["send", from, len] => Step::Send(side(from)?, len.parse().ok()?),
         ["close", from] => Step::Close(side(from)?),
+        ["foreign", k] => Step::Foreign(k.parse().ok()?),
+        ["rebind"] => Step::Rebind,
+        ["psk", "found"] => Step::Psk(true),
+        ["psk", "missing"] => Step::Psk(false),
         _ => return None,
     })
 }
