@@ -12,44 +12,19 @@
 use std::collections::{HashMap, HashSet};
 
 use dtls_core::{
-    ApiMisuse, Arc, ClientConfig, CloseReason, Connection, Error, Event, Instant, Listener, ProtocolVersion,
-    SendError, ServerConfig, Verdict,
+    ApiMisuse, Arc, CloseReason, Connection, Error, Event, Instant, Listener, ProtocolVersion, SendError,
+    ServerConfig, Verdict,
 };
 use ideal_crypto::World;
 use monitors::Role;
 use simulated_network::{Prng, Side};
 
-use crate::wire::records;
+use crate::{Setup, wire::records};
 
 /// The address of the client as the listener sees it.
 const CLIENT_ADDRESS: [u8; 6] = [192, 0, 2, 1, 0x16, 0x33];
 /// No end writes more datagrams than this at one moment.
 const BURST: usize = 10_000;
-
-/// What a run is made of.
-#[derive(Clone, Debug)]
-#[allow(clippy::exhaustive_structs, reason = "plain settings")]
-pub struct Setup {
-    /// The client's configuration.
-    pub client: Arc<ClientConfig>,
-    /// The server's configuration.
-    pub server: Arc<ServerConfig>,
-    /// Where all randomness of both ends comes from.
-    pub seed: u64,
-    /// Bytes of the buffer each end gets for a datagram, by [`Side`]. May be less than the configured MTU.
-    pub room: [usize; 2],
-    /// The key with which the server's application answers at once when it is asked for one; without it, it says nothing.
-    pub psk: Option<Vec<u8>>,
-    /// The version that both can speak, if that is known: they must not connect in another one.
-    pub version: Option<ProtocolVersion>,
-}
-
-impl Setup {
-    /// Both configurations, seed 0 and room for any datagram.
-    pub const fn new(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> Self {
-        Self { client, server, seed: 0, room: [2048; 2], psk: None, version: None }
-    }
-}
 
 /// Both ends of a conversation.
 #[derive(Debug)]

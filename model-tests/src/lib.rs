@@ -39,16 +39,18 @@ pub mod schedule;
 mod script;
 #[cfg(feature = "model")]
 pub mod sent_set;
+mod setup;
 #[cfg(feature = "model")]
 pub mod tandem;
 pub mod wire;
 #[cfg(feature = "model")]
 pub mod wrong_peer;
 
-pub use ends::{End, Ends, Outgoing, Setup};
+pub use ends::{End, Ends, Outgoing};
 pub use pair::Pair;
 pub use recipe::{KEY, Recipe};
 pub use script::Script;
+pub use setup::Setup;
 
 pub use simulated_network::{FailingRng, Prng, Side};
 

@@ -6,7 +6,8 @@ use dtls_core::Instant;
 use simulated_network::{Faults, Network, Side};
 
 use crate::{
-    ends::{Ends, Outgoing, Setup},
+    Setup,
+    ends::{Ends, Outgoing},
     wire::{RawRecord, records},
 };
 

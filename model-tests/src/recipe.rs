@@ -9,7 +9,7 @@ use dtls_core::{
 #[cfg(feature = "model")]
 use reference_model::mode::Mode;
 
-use crate::ends::Setup;
+use crate::Setup;
 
 /// The PSK identity of a [`Recipe`] unless it says otherwise.
 pub(crate) const IDENTITY: &[u8] = b"test";

@@ -10,7 +10,8 @@ use simulated_network::Side;
 #[cfg(feature = "model")]
 use crate::wire::{RawRecord, records};
 use crate::{
-    ends::{Ends, Setup},
+    Setup,
+    ends::Ends,
     mailbox::{Letter, Mailbox},
     schedule::{Schedule, Step},
 };

@@ -6,13 +6,7 @@ use dtls_core::NamedGroup;
 use ideal_crypto::PROVIDER;
 use reference_model::{Choices, Guard, mode::Versions, network::Pairing};
 
-use crate::{
-    Recipe,
-    ends::{Ends, Setup},
-    learning::recipe,
-    pair::Pair,
-    wire::records,
-};
+use crate::{Recipe, Setup, ends::Ends, learning::recipe, pair::Pair, wire::records};
 use simulated_network::{Faults, Side};
 
 use super::ledger::{Content, Fragment, content};
