@@ -284,9 +284,7 @@ impl Connection {
     fn asks_for_renegotiation(&self, fragment: &Fragment<'_>) -> bool {
         match &self.side {
             _ if self.acks.is_some() => false,
-            Side::Client(_) => {
-                fragment.header.typ == HandshakeType::HELLO_REQUEST && self.side.settings().speaks12()
-            }
+            Side::Client(_) => fragment.header.typ == HandshakeType::HELLO_REQUEST && self.may_be_older(),
             Side::Server(_) => self.is_established() && fragment.header.typ == HandshakeType::CLIENT_HELLO,
         }
     }
@@ -337,7 +335,7 @@ impl Connection {
         };
         let description = alert.description;
         let closes = description == AlertDescription::CloseNotify;
-        if !alert.is_fatal(self.records.alert_levels_count() && !self.is_version13()) {
+        if !alert.is_fatal(self.records.alert_levels_count() && self.may_be_older()) {
             self.discard(Discard::WarningAlert, Some(opened.number));
             return self.count_warning();
         }
@@ -352,9 +350,9 @@ impl Connection {
         Err(error)
     }
 
-    /// Whether no other version than DTLS 1.3 is possible any more.
-    fn is_version13(&self) -> bool {
-        self.acks.is_some() || self.state.awaits_psk13() || !self.side.settings().speaks12()
+    /// Whether the version is, or may still become, an older one than that with ACKs.
+    fn may_be_older(&self) -> bool {
+        self.acks.is_none() && self.state.may_be_older(self.side.settings())
     }
 
     fn count_warning(&mut self) -> Result<(), Error> {

@@ -22,6 +22,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use crate::{
     Arc,
+    config::Settings,
     error::{DecodeError, Error, PeerMisbehaved},
     event::{Event, Negotiated},
     flow::{
@@ -320,9 +321,9 @@ impl State {
         )
     }
 
-    /// Whether the version is known to be DTLS 1.3, when the key is still to be found.
-    pub(crate) const fn awaits_psk13(&self) -> bool {
-        matches!(self, Self::AwaitPsk13(_))
+    /// Whether another version than DTLS 1.3 is possible, as far as the settings and a key that is still to be found say.
+    pub(crate) fn may_be_older(&self, settings: &Settings) -> bool {
+        settings.speaks12() && !matches!(self, Self::AwaitPsk13(_))
     }
 
     /// Whether the handshake is still going on.
