@@ -155,7 +155,7 @@ impl Connection {
             }
             self.on_repeated_fragment(&fragment, opened.number, now);
         }
-        // What the own flight answers is acknowledged by it.
+        // What the own flight answers is acknowledged by it (RFC 9147 §7.1).
         let answered = self.handshake.as_ref().is_some_and(|h| !h.sending.outbox.is_empty());
         let mut repeated = self.stats.repeats > repeats;
         if let (Some(acks), false) = (&mut self.acks, answered) {
@@ -257,7 +257,7 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         let Handshake { inbox, sending, .. } = &mut **handshake;
         let header = &fragment.header;
-        // A message of a flight that is still coming in is the last so far, but not the end of anything.
+        // A message of a flight that is still coming in is the last so far, but not the end of anything (RFC 6347 §4.2.4).
         let is_last_message =
             header.message_seq.saturating_add(1) == inbox.next_seq() && !self.state.is_within_flight();
         let is_end = header.fragment_offset.saturating_add(header.fragment_length) == header.length;
@@ -350,7 +350,8 @@ impl Connection {
         Err(error)
     }
 
-    /// Whether the version is, or may still become, an older one than that with ACKs.
+    /// Whether the version is, or may still become, an older one than that with ACKs: one in which the level of an alert counts
+    /// (RFC 8446 §6) and a server may ask for a hello (RFC 5246 §7.4.1.1).
     fn may_be_older(&self) -> bool {
         self.acks.is_none() && self.state.may_be_older(self.side.settings())
     }

@@ -142,6 +142,12 @@ impl Connection {
         self.state.kind()
     }
 
+    /// All of its parts but the configuration, as the crate's own assertions would print them.
+    pub fn parts(&self) -> impl core::fmt::Debug {
+        let Self { records, state, handshake, events, alerts, acks, allowance, .. } = self;
+        (records, state, handshake, events, alerts, acks, allowance)
+    }
+
     /// The name of the state.
     pub const fn state_name(&self) -> &'static str {
         self.state.name()

@@ -310,7 +310,7 @@ impl State {
     }
 
     /// Whether some but not all of the peer's current flight was processed. It answers the own flight, which the peer has got
-    /// then.
+    /// then, and a repetition of its part asks for nothing (RFC 6347 §4.2.4, RFC 9147 §5.8.1).
     pub(crate) const fn is_within_flight(&self) -> bool {
         matches!(
             self,
