@@ -2,6 +2,7 @@
 
 use core::{net::SocketAddr, time::Duration};
 use std::{
+    collections::BTreeMap,
     net::UdpSocket,
     sync::{Mutex, mpsc},
     thread,
@@ -12,6 +13,7 @@ use dtls_core::{
     TraceSink,
 };
 use dtls_udp::{Client, Error, Observer, Server, ServerEvent};
+use monitors::{Role, Successive, Watch};
 
 const KEY: [u8; 16] = [0x5a; 16];
 /// Far more than anything here takes; only a bug waits for it.
@@ -21,13 +23,62 @@ fn server_config() -> Arc<ServerConfig> {
     ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(&b"sensor"[..], &KEY[..])]).build().unwrap()
 }
 
+/// For one client, which a monitor watches.
 fn client_config(identity: &[u8]) -> Arc<ClientConfig> {
-    ClientConfig::builder(dtls_crypto::PROVIDER).psk(identity, &KEY).build().unwrap()
+    let watch = Arc::new(Watch::new(Role::Client));
+    ClientConfig::builder(dtls_crypto::PROVIDER).trace(watch).psk(identity, &KEY).build().unwrap()
+}
+
+/// Monitors for the connections of a server.
+#[derive(Default)]
+struct Visitors {
+    current: Mutex<Option<SocketAddr>>,
+    known: Mutex<BTreeMap<SocketAddr, Successive>>,
+}
+
+impl TraceSink for Visitors {
+    fn event(&self, event: &TraceEvent) {
+        let peer = self.current.lock().unwrap().expect("a peer");
+        let mut known = self.known.lock().unwrap();
+        known.entry(peer).or_insert_with(|| Successive::new(Role::Server)).note(event);
+    }
+}
+
+/// Says whom the trace is about.
+struct Attributing<T>(Arc<T>, fn(&T) -> &Mutex<Option<SocketAddr>>);
+
+impl<T: Send + Sync> Attributing<T> {
+    fn name(&self, peer: SocketAddr) {
+        *self.1(&self.0).lock().unwrap() = Some(peer);
+    }
+}
+
+impl<T: Send + Sync> Observer for Attributing<T> {
+    fn received(&mut self, peer: SocketAddr, _: usize) {
+        self.name(peer);
+    }
+
+    fn timer(&mut self, peer: SocketAddr) {
+        self.name(peer);
+    }
+
+    fn acting(&mut self, peer: SocketAddr) {
+        self.name(peer);
+    }
 }
 
 /// An echo server in a thread of its own, which reports its events.
 fn echo(any: &str, limits: EndpointLimits) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
-    let mut server = Server::bind(any, server_config(), limits).unwrap();
+    let visitors = Arc::new(Visitors::default());
+    let config = ServerConfig::builder(dtls_crypto::PROVIDER)
+        .psk_table([(&b"sensor"[..], &KEY[..])])
+        .trace(Arc::clone(&visitors) as Arc<dyn TraceSink>);
+    let mut server = Server::bind(any, config.build().unwrap(), limits).unwrap();
+    server.observe(Box::new(Attributing(visitors, |visitors| &visitors.current)));
+    serve_echoes(server)
+}
+
+fn serve_echoes(mut server: Server) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
     let address = server.local_addr().unwrap();
     let (tell, events) = mpsc::channel();
     thread::spawn(move || {
@@ -180,7 +231,9 @@ fn keys_may_be_looked_up_later_and_connections_move_between_threads() {
 #[test]
 fn a_client_that_has_rebooted_is_served_again() {
     for any in ["127.0.0.1:0", "[::1]:0"] {
-        let (address, events) = echo(any, EndpointLimits::default());
+        // A monitor could not tell the old connection from the new one.
+        let server = Server::bind(any, server_config(), EndpointLimits::default()).unwrap();
+        let (address, events) = serve_echoes(server);
         let start = |from: SocketAddr| {
             let socket = UdpSocket::bind(from).unwrap();
             let from = socket.local_addr().unwrap();
@@ -254,18 +307,6 @@ impl TraceSink for Attribution {
     }
 }
 
-struct Attributing(Arc<Attribution>);
-
-impl Observer for Attributing {
-    fn received(&mut self, peer: SocketAddr, _: usize) {
-        *self.0.current.lock().unwrap() = Some(peer);
-    }
-
-    fn acting(&mut self, peer: SocketAddr) {
-        *self.0.current.lock().unwrap() = Some(peer);
-    }
-}
-
 #[test]
 fn an_observer_knows_whom_the_trace_is_about() {
     let attribution = Arc::new(Attribution::default());
@@ -275,7 +316,7 @@ fn an_observer_knows_whom_the_trace_is_about() {
         .build()
         .unwrap();
     let mut server = Server::bind("127.0.0.1:0", config, EndpointLimits::default()).unwrap();
-    server.observe(Box::new(Attributing(Arc::clone(&attribution))));
+    server.observe(Box::new(Attributing(Arc::clone(&attribution), |attribution| &attribution.current)));
     let address = server.local_addr().unwrap();
     let clients = thread::spawn(move || {
         let [mut first, mut second] =

@@ -10,6 +10,7 @@ use dtls_udp::{
     Client, Error, Server, ServerEvent,
     tokio::{Endpoint, Incoming},
 };
+use monitors::{Role, Watch};
 use tokio::{
     runtime::Builder,
     task::{JoinHandle, spawn},
@@ -24,8 +25,10 @@ fn server_config() -> Arc<ServerConfig> {
     ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(&b"sensor"[..], &KEY[..])]).build().unwrap()
 }
 
+/// For one client, which a monitor watches.
 fn client_config(identity: &[u8]) -> Arc<ClientConfig> {
-    ClientConfig::builder(dtls_crypto::PROVIDER).psk(identity, &KEY).build().unwrap()
+    let watch = Arc::new(Watch::new(Role::Client));
+    ClientConfig::builder(dtls_crypto::PROVIDER).trace(watch).psk(identity, &KEY).build().unwrap()
 }
 
 fn run(test: impl Future<Output = ()>) {

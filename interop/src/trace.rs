@@ -7,8 +7,8 @@
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
-use dtls_core::{AlertDescription, HandshakeType, TraceEvent};
-use monitors::{Monitor, Role};
+use dtls_core::TraceEvent;
+use monitors::{Role, Successive};
 
 /// Goes through what a client or a server has written to its standard error. A client makes one connection; a server's are
 /// told apart by the peer's address, and those of one address by their beginning.
@@ -35,7 +35,7 @@ pub(crate) fn check(role: Role, stderr: &str) {
             Role::Client => None,
             Role::Server => Some(peer.unwrap_or_else(|| panic!("whose connection is it? {line}"))),
         };
-        watched.entry(peer).or_insert_with(|| Watched::new(role)).note(&event);
+        watched.entry(peer).or_insert_with(|| Successive::new(role)).note(&event);
     }
     assert!(connected <= established, "{connected} connections, and {established} in the trace");
 }
@@ -48,38 +48,6 @@ fn trace_line(line: &str) -> Option<(Option<SocketAddr>, &str)> {
     let _ = (whole.parse::<u64>().ok()?, fraction.parse::<u16>().ok()?);
     let peer = rest.split_once(' ').and_then(|(peer, what)| Some((Some(peer.parse().ok()?), what)));
     Some(peer.unwrap_or((None, rest)))
-}
-
-/// The latest connection at one address.
-struct Watched {
-    role: Role,
-    monitor: Monitor,
-    /// Whether the own hello was sent.
-    begun: bool,
-    over: bool,
-}
-
-impl Watched {
-    fn new(role: Role) -> Self {
-        Self { role, monitor: Monitor::new(role), begun: false, over: false }
-    }
-
-    #[track_caller]
-    fn note(&mut self, event: &TraceEvent) {
-        let answers =
-            matches!(event, TraceEvent::MessageQueued { typ, .. } if *typ == HandshakeType::SERVER_HELLO);
-        if answers && (self.begun || self.over) {
-            assert!(self.over, "two connections at one address cannot be told apart");
-            *self = Self::new(self.role);
-        }
-        self.begun |= answers;
-        self.over |= match event {
-            TraceEvent::AlertReceived { .. } | TraceEvent::Failed { .. } => true,
-            TraceEvent::AlertSent { description } => *description != AlertDescription::NoRenegotiation,
-            _ => false,
-        };
-        self.monitor.note(event);
-    }
 }
 
 #[cfg(test)]

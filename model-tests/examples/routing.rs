@@ -56,7 +56,7 @@ fn limits(peers: usize) -> EndpointLimits {
 
 /// Through an endpoint: from a few of the peers, and from all.
 fn routed(provider: Provider, peers: usize) -> [f64; 2] {
-    let mut crowd = Crowd::new(provider, limits(peers));
+    let mut crowd = Crowd::new(provider, limits(peers)).unwatched();
     let connect = |n: usize| {
         let mut client = crowd.client(VERSIONS[n % 2]);
         crowd.connect(&address(n as u32), &mut client);
@@ -76,7 +76,7 @@ fn routed(provider: Provider, peers: usize) -> [f64; 2] {
 
 /// With the connections in a row.
 fn direct(provider: Provider, peers: usize) -> f64 {
-    let mut crowd = Crowd::new(provider, limits(peers));
+    let mut crowd = Crowd::new(provider, limits(peers)).unwatched();
     let (now, mut rng) = (crowd.now, Prng::new(9));
     let mut listener = Listener::new(crowd.server.clone()).expect("the provider has SHA-256");
     let (mut clients, mut servers) = (Vec::new(), Vec::new());

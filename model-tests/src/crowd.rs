@@ -1,6 +1,8 @@
 //! An endpoint and the clients that speak to it, without a network between them: what is sent arrives at once.
 
 use core::hash::{BuildHasher as _, BuildHasherDefault};
+#[cfg(feature = "model")]
+use std::collections::HashMap;
 use std::hash::DefaultHasher;
 
 use dtls_core::{
@@ -9,6 +11,8 @@ use dtls_core::{
     crypto::Provider,
 };
 use monitors::require;
+#[cfg(feature = "model")]
+use monitors::{Monitor, Role};
 use simulated_network::Prng;
 
 use crate::Recipe;
@@ -38,8 +42,12 @@ pub struct Crowd {
     cookies: bool,
     /// What the endpoint answers under.
     pub server: Arc<ServerConfig>,
-    configs: [Arc<ClientConfig>; 2],
+    recipes: [Recipe; 2],
     out: Vec<u8>,
+    watched: bool,
+    /// Of the connections that were accepted.
+    #[cfg(feature = "model")]
+    monitors: HashMap<ConnectionHandle, Monitor>,
 }
 
 /// The `n`th address.
@@ -78,15 +86,25 @@ impl Crowd {
             answered: Answered(vec![0; Answered::WORDS]),
             cookies: listener.cookies,
             server,
-            configs: VERSIONS.map(|version| recipe(&[version]).setup().client),
+            recipes: VERSIONS.map(|version| recipe(&[version])),
             out: vec![0; MAX_DATAGRAM],
+            watched: true,
+            #[cfg(feature = "model")]
+            monitors: HashMap::new(),
         }
     }
 
-    /// The configuration of clients of this version.
+    /// Without monitors, which take time and memory.
+    #[must_use]
+    pub fn unwatched(self) -> Self {
+        Self { watched: false, ..self }
+    }
+
+    /// The configuration of one client of this version.
     pub fn config(&self, version: ProtocolVersion) -> Arc<ClientConfig> {
-        let [v12, v13] = &self.configs;
-        Arc::clone(if version == ProtocolVersion::DTLS1_2 { v12 } else { v13 })
+        let [v12, v13] = &self.recipes;
+        let recipe = if version == ProtocolVersion::DTLS1_2 { v12 } else { v13 };
+        Recipe { watched: self.watched, ..recipe.clone() }.setup().client
     }
 
     /// A new client that speaks this version.
@@ -108,6 +126,7 @@ impl Crowd {
         self.bytes[0] += len;
         self.data.clear();
         let Self { endpoint, now, rng, data, bytes, out, answered, cookies, .. } = self;
+        let mut is_new = false;
         let handle = match endpoint.handle_datagram(*now, rng, from, datagram, out) {
             Routed::Reply(reply) => {
                 bytes[1] += reply.len();
@@ -120,6 +139,7 @@ impl Crowd {
                 // A cookie can only have come from an answer to this very address.
                 let proven = !*cookies || answered.may_contain(from);
                 require("S10", proven, || format!("{from:?} was accepted and never asked for a cookie"));
+                is_new = true;
                 Some(handle)
             }
             Routed::Incoming(handle, mut incoming) => {
@@ -131,9 +151,31 @@ impl Crowd {
             }
             _ => None,
         };
+        self.watch(handle, is_new);
         self.transmit(send);
+        self.watch(handle, false);
         handle
     }
+
+    /// Monitors what a connection has done since this was last called for it.
+    #[cfg(feature = "model")]
+    fn watch(&mut self, handle: Option<ConnectionHandle>, accepted: bool) {
+        let Some((handle, connection)) =
+            handle.and_then(|handle| Some((handle, self.endpoint.connection_mut(handle)?)))
+        else {
+            return;
+        };
+        if accepted && self.watched {
+            self.monitors.insert(handle, Monitor::resumed(Role::Server, connection));
+        }
+        if let Some(monitor) = self.monitors.get_mut(&handle) {
+            connection.take_trace().iter().for_each(|event| monitor.note(event));
+        }
+    }
+
+    #[cfg(not(feature = "model"))]
+    #[allow(clippy::needless_pass_by_ref_mut, reason = "with a trace it changes what was noted")]
+    const fn watch(&mut self, _: Option<ConnectionHandle>, _: bool) {}
 
     /// Takes everything that the endpoint has to send or to say.
     pub fn transmit(&mut self, mut send: impl FnMut(&AddressBytes, &mut [u8])) {

@@ -1,11 +1,12 @@
 //! Configurations for tests, from few choices.
 
 use dtls_core::{
-    CipherSuite, ClientConfig, Limits, ListenerLimits, NamedGroup, ProtocolVersion, Psk, PskMode,
+    Arc, CipherSuite, ClientConfig, Limits, ListenerLimits, NamedGroup, ProtocolVersion, Psk, PskMode,
     ServerConfig,
     crypto::{HashAlgorithm, Provider},
 };
 
+use monitors::{Role, Watch};
 #[cfg(feature = "model")]
 use reference_model::mode::Mode;
 
@@ -40,6 +41,8 @@ pub struct Recipe {
     pub limits: Limits,
     /// Limits of the listener.
     pub listener: ListenerLimits,
+    /// Whether a monitor gets the trace of the client, of which there must be one only then.
+    pub watched: bool,
 }
 
 impl Recipe {
@@ -56,6 +59,7 @@ impl Recipe {
             deferred: false,
             limits: Limits::default(),
             listener: ListenerLimits::default(),
+            watched: false,
         }
     }
 
@@ -111,6 +115,10 @@ impl Recipe {
         };
         let client = ClientConfig::builder(self.provider).limits(self.limits.clone()).suites(&self.suites);
         let client = client.versions(&self.versions[0]).psk_modes(&self.modes).groups(&self.groups[0]);
+        let client = match self.watched {
+            true => client.trace(Arc::new(Watch::new(Role::Client))),
+            false => client,
+        };
         let client = client.psks([psk.clone()]).build();
         let server = ServerConfig::builder(self.provider).limits(self.limits.clone()).suites(&self.suites);
         let server = server.versions(&self.versions[1]).psk_modes(&self.modes).groups(&self.groups[1]);

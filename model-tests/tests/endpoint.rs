@@ -68,7 +68,7 @@ fn ten_thousand_peers_connect_and_exchange_data() {
 #[test]
 fn established_sessions_allocate_nothing() {
     World::unchecked().run(|| {
-        let mut crowd = crowd(limits(100));
+        let mut crowd = crowd(limits(100)).unwatched();
         let mut peers = connect(&mut crowd, 100);
         let mut buffer = [0; 256];
         let mut round = |crowd: &mut Crowd| {

@@ -30,7 +30,7 @@ impl Target {
     fn new() -> Self {
         let mut limits = EndpointLimits::default();
         limits.connections = SESSIONS as usize + 100;
-        let mut crowd = Crowd::new(ideal_crypto::PROVIDER, limits);
+        let mut crowd = Crowd::new(ideal_crypto::PROVIDER, limits).unwatched();
         let (mut sessions, mut history) = (Vec::new(), Vec::new());
         for n in 0..SESSIONS {
             let mut client = crowd.client(VERSIONS[n as usize % 2]);

@@ -1,6 +1,6 @@
 //! The drivers of `dtls-udp` on their own sockets and clock against wolfSSL on its.
 
-use std::thread;
+use std::{sync::Arc, thread};
 
 use dtls_core::{CipherSuite, ClientConfig, EndpointLimits, ProtocolVersion, ServerConfig};
 use dtls_udp::{Client, Server, ServerEvent};
@@ -10,6 +10,7 @@ use interop_wolfssl::{
     peer::Peer,
     wolf::{Role, Setup, Versions},
 };
+use monitors::Watch;
 
 /// All that wolfSSL has with SHA-256. Its client insists on the first, since that is what its callback has to name.
 fn wolf(role: Role) -> Setup {
@@ -27,7 +28,9 @@ fn client_with_its_defaults() {
         peer.send(&data);
         peer.expect_close();
     });
-    let config = ClientConfig::builder(dtls_crypto::PROVIDER).psk(IDENTITY.as_bytes(), &KEY).build();
+    let watch = Arc::new(Watch::new(monitors::Role::Client));
+    let builder = ClientConfig::builder(dtls_crypto::PROVIDER).trace(watch);
+    let config = builder.psk(IDENTITY.as_bytes(), &KEY).build();
     let mut client = Client::connect(address, config.expect("a configuration")).expect("connected");
     let agreed = client.connection().negotiated().expect("connected");
     assert_eq!(agreed.version, ProtocolVersion::DTLS1_3);
@@ -39,8 +42,9 @@ fn client_with_its_defaults() {
 
 #[test]
 fn server_with_its_defaults() {
-    let config =
-        ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(IDENTITY.as_bytes(), &KEY[..])]).build();
+    let watch = Arc::new(Watch::new(monitors::Role::Server));
+    let builder = ServerConfig::builder(dtls_crypto::PROVIDER).trace(watch);
+    let config = builder.psk_table([(IDENTITY.as_bytes(), &KEY[..])]).build();
     let config = config.expect("a configuration");
     let mut server = Server::bind("127.0.0.1:0", config, EndpointLimits::default()).expect("a socket");
     let address = server.local_addr().expect("bound");

@@ -202,7 +202,12 @@ impl Machine {
                 self.last_record = self.may_copy(record).then_some(record);
             }
             Input::Replay => match self.last_record {
-                Some(record) if !matches!(self.control, Control::Psk { .. }) => self.on_record(record, turn),
+                Some(record) if !matches!(self.control, Control::Psk { .. }) => {
+                    self.on_record(record, turn);
+                    if record.epoch > 0 && self.setting.holds(Guard::ReplayDropped) {
+                        self.last_record = None;
+                    }
+                }
                 _ => turn.rule(&["6347-4.1.2.6-replay-3", "9147-4.5.1-replay-3"]),
             },
             Input::Again(which) => {
@@ -214,7 +219,8 @@ impl Machine {
     }
 
     /// Whether a copy of a record that just came does anything, now or once the connection has failed. In plaintext a
-    /// message that was taken in is known by its `message_seq`.
+    /// message that was taken in is known by its `message_seq`; what came too early under keys that the peer has already
+    /// was not authenticated, so its number is not taken (RFC 6347 §4.1.2.6). In 1.3 the peer has no such keys yet.
     fn may_copy(&self, record: Record) -> bool {
         let shows_peer = matches!(record.content, Content::Handshake(_))
             && record.epoch == 0
@@ -223,7 +229,9 @@ impl Machine {
         match self.control {
             _ if !self.setting.holds(Guard::ReplayDropped) => true,
             Control::Listening => is_hello(record),
-            Control::Psk { .. } => shows_peer,
+            Control::Psk { .. } => {
+                shows_peer || record.epoch == 1 && self.control.version() == Some(Version::V12)
+            }
             _ => self.failure.is_some() && shows_peer,
         }
     }

@@ -1,7 +1,7 @@
 //! The record layer: which epochs are keyed, and which records get through.
 //!
 //! It knows no messages. The replay window has no state of its own here: the only record that can come twice is the last
-//! one, and once an end has a connection its number is taken.
+//! one, and once an end has a connection its number is taken, unless nothing could read it yet.
 
 use crate::alphabet::{Content, Record, Seal};
 use crate::guard::Guard;

@@ -2,8 +2,12 @@
 //!
 //! A [`Monitor`] watches one connection and panics with the id of the property that does not hold. A [`Watch`] is a monitor in
 //! the place of a configuration's trace sink, for tests that have nothing but a configuration, such as those with wolfSSL.
-//! [`parse`] reads the lines that `dtls --trace` prints, for tests that have nothing but the command, such as those with
-//! OpenSSL, GnuTLS and libcoap.
+//! [`Successive`] is for servers that know of events no more than the peer's address. [`parse`] reads the lines that
+//! `dtls --trace` prints, for tests that have nothing but the command, such as those with OpenSSL, GnuTLS and libcoap.
+//!
+//! Every test that drives a connection has one, but for: tests that count allocations, where it would be counted too; the
+//! server's side of dtls-udp's tokio driver, which has no observer; the tests of the `dtls` command's own arguments and output;
+//! and tests that only take a single step.
 //!
 //! Ids that one connection's trace can decide are checked here; the others by the harness that sees both ends, the time, or the
 //! provider, under the same ids:
@@ -30,6 +34,7 @@
 
 mod line;
 mod pattern;
+mod successive;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +43,7 @@ use dtls_core::{AlertDescription, Connection, ContentType, TraceEvent};
 
 pub use line::parse;
 pub use pattern::{Pattern, patterns};
+pub use successive::Successive;
 pub use watch::Watch;
 
 /// No anti-replay window is wider: a record further behind must not be taken in.

@@ -1,0 +1,45 @@
+//! Connections at one address, one after the other.
+
+use dtls_core::{AlertDescription, HandshakeType, TraceEvent};
+
+use crate::{Monitor, Role};
+
+/// Watches the connections of a server with one address as they follow each other, for those who know of events no more than
+/// the address. For a client, its one connection.
+#[derive(Debug)]
+pub struct Successive {
+    role: Role,
+    /// Of the latest connection.
+    monitor: Monitor,
+    /// Whether the own hello was sent.
+    begun: bool,
+    over: bool,
+}
+
+impl Successive {
+    /// For an address from which nothing has come yet.
+    pub fn new(role: Role) -> Self {
+        Self { role, monitor: Monitor::new(role), begun: false, over: false }
+    }
+
+    /// Takes note of what happened.
+    ///
+    /// # Panics
+    /// With the id of the property that does not hold, and if a second connection begins before the end of the first.
+    #[track_caller]
+    pub fn note(&mut self, event: &TraceEvent) {
+        let answers =
+            matches!(event, TraceEvent::MessageQueued { typ, .. } if *typ == HandshakeType::SERVER_HELLO);
+        if answers && (self.begun || self.over) {
+            assert!(self.over, "two connections at one address cannot be told apart");
+            *self = Self::new(self.role);
+        }
+        self.begun |= answers;
+        self.over |= match event {
+            TraceEvent::AlertReceived { .. } | TraceEvent::Failed { .. } => true,
+            TraceEvent::AlertSent { description } => *description != AlertDescription::NoRenegotiation,
+            _ => false,
+        };
+        self.monitor.note(event);
+    }
+}
