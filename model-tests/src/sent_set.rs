@@ -1,9 +1,9 @@
 //! Every run over a network that is the set of everything ever sent: whatever was sent may arrive at any time, any number of
 //! times, or never. Loss, duplication, reordering and replay are not bounded; only how often timers run out is.
 //!
-//! Real ends are cloned at each choice, and states that were seen before are followed once. Then, backwards from the states in
-//! which both ends are connected: from every other state a way leads there, inside what was explored or by letting the network
-//! behave from then on.
+//! Real ends are cloned at each choice, and states that were seen before are followed once. From each of them the ends connect
+//! when all that was sent until then is lost and the network behaves from then on, by their timers alone: whatever else may
+//! arrive before that leads to a state of which the same is shown.
 //!
 //! # What counts as the same state
 //!
@@ -71,10 +71,8 @@ pub struct Explored {
     pub transitions: usize,
     /// Choices that changed nothing: copies and what comes too late.
     pub idle: usize,
-    /// States in which both ends are connected.
+    /// States in which both ends are connected. From all others they were made to, by timers alone.
     pub connected: usize,
-    /// States from which no way inside leads to a connected one: there the network was made to behave.
-    pub finished: usize,
     /// Most datagrams that client and server have written at one moment, not counting those that only acknowledge.
     pub flights: [usize; 2],
     /// Most datagrams of one sender that could still do anything at one time.
@@ -114,13 +112,8 @@ struct Grave {
 struct Explorer {
     explored: Explored,
     numbers: HashMap<u64, u32>,
-    /// For each state, from where it was reached.
-    before: Vec<Vec<u32>>,
-    /// What it leads to, once that is known.
+    /// What each state leads to, once that is known.
     successors: Vec<u64>,
-    /// Those from which nothing leads on and which are not connected.
-    ends: Vec<(u32, State)>,
-    connected: Vec<u32>,
     /// States come to again.
     again: usize,
 }
@@ -149,18 +142,15 @@ pub fn explore(setup: &Setup, timers: [u8; 2]) -> Explored {
     while let Some((number, state)) = open.pop() {
         explorer.follow(number, state, &mut open);
     }
-    explorer.explored.connected = explorer.connected.len();
-    explorer.check_liveness();
     explorer.explored
 }
 
 impl Explorer {
     /// The number of a state, and whether it is new.
     fn number(&mut self, state: &State) -> (u32, bool) {
-        let fresh = u32::try_from(self.before.len()).expect("fewer than 2^32 states");
+        let fresh = u32::try_from(self.successors.len()).expect("fewer than 2^32 states");
         let number = *self.numbers.entry(state.identity).or_insert(fresh);
         if number == fresh {
-            self.before.push(Vec::new());
             self.successors.push(0);
         }
         (number, number == fresh)
@@ -175,30 +165,24 @@ impl Explorer {
         if self.explored.states.is_multiple_of(CHECK_ONE_IN) {
             self.explored.left_out += state.check_buried();
         }
-        let is_connected = state.ends.connected();
-        if is_connected {
-            self.connected.push(number);
+        match state.ends.connected() {
+            true => self.explored.connected += 1,
+            false => state.clone().assert_finishes(),
         }
         let choices = state.choices();
         self.successors[number as usize] = successors(&choices);
-        let mut is_leaf = true;
         for next in choices {
             self.explored.transitions += 1;
             if next.identity == state.identity {
                 self.explored.idle += 1;
                 continue;
             }
-            is_leaf = false;
             let (at, fresh) = self.number(&next);
-            self.before[at as usize].push(number);
             if fresh {
                 open.push((at, next));
             } else {
                 self.check_twin(at, &next);
             }
-        }
-        if is_leaf && !is_connected {
-            self.ends.push((number, state));
         }
     }
 
@@ -214,27 +198,6 @@ impl Explorer {
                 "states that were taken for the same part: {twin:?}"
             );
         }
-    }
-
-    /// From the states where nothing more happens within the bound the ends connect once the network behaves, and from every
-    /// state a way leads to one of those or to a connected one.
-    fn check_liveness(&mut self) {
-        let mut live = vec![false; self.before.len()];
-        let mut queue: VecDeque<u32> = self.connected.drain(..).collect();
-        self.explored.finished = self.ends.len();
-        for (number, state) in self.ends.drain(..) {
-            state.assert_finishes();
-            queue.push_back(number);
-        }
-        queue.iter().for_each(|number| live[*number as usize] = true);
-        while let Some(number) = queue.pop_front() {
-            for from in &self.before[number as usize] {
-                if !core::mem::replace(&mut live[*from as usize], true) {
-                    queue.push_back(*from);
-                }
-            }
-        }
-        assert!(live.iter().all(|live| *live), "L4: a state from which the ends never connect");
     }
 }
 
