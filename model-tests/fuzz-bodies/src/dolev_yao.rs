@@ -1,6 +1,6 @@
 //! One end against a peer that may say anything at any time: one that owns the key, or a stranger that does not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arbitrary::{Arbitrary as _, Unstructured};
 use dtls_core::{
@@ -9,7 +9,7 @@ use dtls_core::{
 };
 use ideal_crypto::World;
 use monitors::{Role, Watch};
-use scripted_peer::{Content, End, Record, ScriptedPeer, Settings, What};
+use scripted_peer::{Content, End, Record, ScriptedPeer, Settings, What, action::Seal};
 use simulated_network::Prng;
 
 const IDENTITY: &[u8] = b"dolev";
@@ -85,6 +85,8 @@ struct Talk {
     last: Vec<u8>,
     /// Application data the peer has sent under the keys for it, as often as it did.
     said: HashMap<Vec<u8>, usize>,
+    /// The records it was in.
+    emitted: HashSet<Vec<u8>>,
 }
 
 impl Talk {
@@ -128,6 +130,7 @@ impl Talk {
             unsure: false,
             last: Vec::new(),
             said: HashMap::new(),
+            emitted: HashSet::new(),
         };
         talk.start(&suites, options);
         talk
@@ -215,9 +218,12 @@ impl Talk {
         let mut datagram = Vec::new();
         for record in records {
             let bytes = World::unchecked().run(|| self.peer.emit(record));
-            let said = (&record.content, record.epoch);
-            if let (Content::Data(data) | Content::Raw(DATA, data), 1 | 3) = said {
-                *self.said.entry(data.clone()).or_default() += 1;
+            // The same bytes are the same record, however often they come.
+            if record.seal == Seal::Genuine
+                && let Some(data) = data_of(record)
+                && self.emitted.insert(bytes.clone())
+            {
+                *self.said.entry(data.to_vec()).or_default() += 1;
             }
             if records.len() > 1 {
                 // The next record of the same flight may need the keys that this one leads to.
@@ -317,5 +323,18 @@ impl Talk {
         let heard = World::unchecked().run(|| self.peer.receive(&out[..len]));
         let read = heard.iter().any(|heard| heard.what == What::Data(b"to the peer".to_vec()));
         assert!(read || self.unsure, "S1: connected to somebody who cannot read: {heard:?}");
+    }
+}
+
+/// The application data in a record of an epoch for data.
+fn data_of(record: &Record) -> Option<&[u8]> {
+    match (&record.content, record.epoch) {
+        (Content::Data(data) | Content::Raw(DATA, data), 1 | 3) => Some(data),
+        // A content type of zero is padding: the type is the last byte before it (RFC 8446 §5.4).
+        (Content::Raw(0, inner), 3) => {
+            let end = inner.iter().rposition(|byte| *byte != 0)?;
+            (inner[end] == DATA).then(|| &inner[..end])
+        }
+        _ => None,
     }
 }

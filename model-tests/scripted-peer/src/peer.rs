@@ -193,8 +193,9 @@ impl ScriptedPeer {
     /// Whatever the other end should have taken in of this peer's messages, it has: all that were sent whole, one after the
     /// other, where it could read them.
     pub fn assume_taken(&mut self) {
-        while self.outgoing.has_whole(self.next_seq) {
-            self.taken(self.next_seq.saturating_add(1));
+        // After the last number there is none.
+        while self.next_seq < u16::MAX && self.outgoing.has_whole(self.next_seq) {
+            self.taken(self.next_seq + 1);
         }
     }
 
