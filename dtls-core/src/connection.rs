@@ -364,6 +364,11 @@ impl Connection {
                 break;
             }
             let (typ, seq) = (message.typ, message.seq);
+            if seq == u16::MAX {
+                // The count does not wrap: nothing could come after this one (RFC 9147 §5.2).
+                self.fail(Error::SequenceExhausted);
+                return Err(Error::SequenceExhausted);
+            }
             self.trace.note(TraceEvent::MessageProcessed { typ, seq, epoch });
             let read_epoch = self.records.read_epoch();
             let shared = Shared {

@@ -262,6 +262,21 @@ fn messages_after_the_handshake() {
     assert_eq!(talk.alerts, []);
 }
 
+/// The last message_seq is never taken in: there would be none for what comes next.
+///
+/// 9147-5.2-seq-2
+#[test]
+fn a_peer_that_has_used_up_its_message_seqs_is_left() {
+    let mut talk = Talk::connected();
+    for seq in talk.next()..u16::MAX {
+        talk.say(&ticket(Seq::At(seq), 100 + u64::from(seq)));
+        assert_eq!(talk.next(), seq + 1);
+    }
+    assert_eq!((talk.state(), &talk.alerts[..]), (StateKind::Established, &[][..]));
+    talk.say(&ticket(Seq::At(u16::MAX), 70_000));
+    assert_eq!((talk.state(), &talk.alerts[..]), (StateKind::Failed, &[(2, 80)][..]));
+}
+
 /// RequestConnectionId and NewConnectionId where no connection id was negotiated.
 ///
 /// 9147-9-new-6

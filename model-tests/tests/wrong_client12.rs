@@ -5,7 +5,7 @@ use dtls_core::{
     NamedGroup, PeerIncompatible, PeerMisbehaved as Rule, StateKind, TraceEvent,
 };
 use model_tests::{
-    Recipe, Setup, Side,
+    Recipe, Script, Setup, Side,
     wire::{RawRecord, records},
     wrong_peer::{ClientHello, ServerHello, WrongPeer, get, message, remove, set},
 };
@@ -37,12 +37,16 @@ fn greeted(suite: CipherSuite) -> WrongPeer {
 
 /// The server has the keys, and waits for ChangeCipherSpec or, after it, for Finished.
 fn finishing(read_epoch: u16) -> WrongPeer {
-    WrongPeer::new(&of(PSK), Side::Server).until(|script| {
+    WrongPeer::new(&of(PSK), Side::Server).until(is_finishing(read_epoch))
+}
+
+fn is_finishing(read_epoch: u16) -> impl Fn(&Script) -> bool {
+    move |script| {
         script.ends.end(Side::Server).is_some_and(|server| {
             let server = server.connection();
             server.state_kind() == StateKind::ServerExpectFinished12 && server.read_epoch() == read_epoch
         })
-    })
+    }
 }
 
 const fn broken(rule: Rule) -> Error {
@@ -239,6 +243,31 @@ fn renegotiation_is_refused_with_a_warning() {
         let late = established().record(1, ContentType::HANDSHAKE, &message(typ, 50, &[0; 12]));
         late.assert_ignored(Discard::UnexpectedContent);
     }
+}
+
+/// What has the number of the client's Finished and is not that Finished does not ask for the server's last flight again, which
+/// its repetition does.
+#[test]
+fn only_the_finished_that_was_taken_in_asks_for_the_last_flight_again() {
+    let established = || WrongPeer::new(&of(PSK), Side::Server).reach(StateKind::Established);
+    let again = |peer: &WrongPeer| peer.log().contains(&TraceEvent::RetransmitOnRequest);
+    let others =
+        [(Type::FINISHED, 12), (Type::FINISHED, 11), (Type::FINISHED, 0), (Type::CLIENT_KEY_EXCHANGE, 12)];
+    for (typ, length) in others {
+        let late = message(typ, 2, &[0xaa; 12][..length]);
+        let peer = established().record(1, ContentType::HANDSHAKE, &late);
+        assert!(!again(&peer), "{typ:?} of {length} bytes");
+        peer.assert_ignored(Discard::OldMessage);
+    }
+    let mut peer = WrongPeer::new(&of(PSK), Side::Server);
+    peer.script.ends.listen();
+    let peer = peer.until(is_finishing(1));
+    // Behind the header and the explicit nonce.
+    let sealed = &peer.script.mailbox.live()[0].bytes[13 + 8..];
+    let genuine = peer.script.ends.plaintext_of(sealed).expect("the client has sealed it").to_vec();
+    assert_eq!(genuine[..6], [20, 0, 0, 12, 0, 2]);
+    let peer = established().record(1, ContentType::HANDSHAKE, &genuine);
+    assert!(again(&peer));
 }
 
 /// The content type is one of DTLS 1.3.

@@ -263,7 +263,9 @@ impl Connection {
         let is_end = header.fragment_offset.saturating_add(header.fragment_length) == header.length;
         let is_partial = number.epoch() > 0 && sending.outbox.delivery() == Delivery::UntilAcked;
         let is_flight = is_partial || (is_last_message && is_end);
-        if !is_flight || sending.outbox.is_empty() || sending.outbox.has_pending() {
+        // Another message with an old number repeats nothing.
+        let is_other = inbox.contradicts_last(fragment, number.epoch());
+        if !is_flight || is_other || sending.outbox.is_empty() || sending.outbox.has_pending() {
             return;
         }
         // A flight with its own timer is not hurried by copies the network made; the back-off does not count, because a peer

@@ -45,7 +45,12 @@ pub(crate) struct Inbox {
     limits: InboxLimits,
     /// Slot `i` belongs to message_seq `next_seq + i`.
     slots: VecDeque<Option<Partial>>,
+    /// The message before `next_seq`, without its body if that is longer than [`LAST_KEPT`].
+    last: Option<Partial>,
 }
+
+/// Bytes of the longest body that is kept to tell a message that comes again from another one: any Finished.
+const LAST_KEPT: usize = 64;
 
 #[derive(Debug)]
 #[cfg_attr(feature = "__model", derive(Clone, Hash))]
@@ -61,7 +66,7 @@ struct Partial {
 impl Inbox {
     /// Expects `next_seq` first.
     pub(crate) const fn new(next_seq: u16, limits: InboxLimits) -> Self {
-        Self { next_seq, limits, slots: VecDeque::new() }
+        Self { next_seq, limits, slots: VecDeque::new(), last: None }
     }
 
     /// The message_seq of the message expected next.
@@ -136,11 +141,28 @@ impl Inbox {
 
     /// Drops the front message and goes on to the next.
     pub(crate) fn pop(&mut self) {
-        self.slots.pop_front();
+        self.last = self.slots.pop_front().flatten();
+        if let Some(last) = self.last.as_mut().filter(|last| last.data.len() > LAST_KEPT) {
+            last.data = Vec::new();
+        }
         self.next_seq = self.next_seq.saturating_add(1);
         if self.slots.is_empty() {
             self.slots = VecDeque::new();
         }
+    }
+
+    /// Whether a fragment received in `epoch` has the number of the last message that was taken in, and is not of it.
+    pub(crate) fn contradicts_last(&self, fragment: &Fragment<'_>, epoch: u16) -> bool {
+        let header = &fragment.header;
+        let Some(last) = &self.last else { return false };
+        if header.message_seq.checked_add(1) != Some(self.next_seq) {
+            return false;
+        }
+        let start = to_usize(header.fragment_offset);
+        let known = last.data.get(start..start.saturating_add(fragment.body.len()));
+        let same_body = last.data.len() < last.length || known == Some(fragment.body);
+        let same_kind = (last.typ, last.length, last.epoch) == (header.typ, to_usize(header.length), epoch);
+        !(same_kind && same_body)
     }
 
     /// Whether something was received while something before it is missing.

@@ -22,6 +22,8 @@ struct Assembly {
     epoch: u16,
     /// Ranges that are missing.
     gaps: Vec<(usize, usize)>,
+    /// Whether the other end had the keys to read it when it was sent.
+    readable: bool,
 }
 
 impl Outgoing {
@@ -38,14 +40,20 @@ impl Outgoing {
     }
 
     /// Bytes `from..to` of a message were sent in `epoch`. Of messages that contradict each other the newer one counts in
-    /// plaintext, where either may be forged, and the older one under keys.
-    pub(crate) fn sent(&mut self, message: &Arc<Message>, epoch: u16, (from, to): (usize, usize)) {
+    /// plaintext, where either may be forged, and the older one under keys, if it was `readable`.
+    pub(crate) fn sent(
+        &mut self,
+        message: &Arc<Message>,
+        epoch: u16,
+        (from, to): (usize, usize),
+        readable: bool,
+    ) {
         let same = |a: &Assembly| a.message.seq == message.seq && a.epoch == epoch;
         let mut gaps = Vec::new();
         if let Some(index) = self.assemblies.iter().position(same) {
             let mut known = self.assemblies.remove(index);
             let fits = known.message.typ == message.typ && known.message.body.len() == message.body.len();
-            if fits || epoch > 0 {
+            if known.readable && (fits || epoch > 0) {
                 if fits {
                     known.fill(message, from, to);
                 }
@@ -54,7 +62,7 @@ impl Outgoing {
             }
         }
         gaps.extend([(0, from), (to, message.body.len())].into_iter().filter(|(from, to)| from < to));
-        self.assemblies.push(Assembly { message: Arc::clone(message), epoch, gaps });
+        self.assemblies.push(Assembly { message: Arc::clone(message), epoch, gaps, readable });
     }
 
     /// The message with this number that the other end has, whole or about to be, and its epoch. What came in plaintext does

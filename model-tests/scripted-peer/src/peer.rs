@@ -87,6 +87,8 @@ pub struct ScriptedPeer {
     last_hello: Option<Arc<Message>>,
     /// Messages that were sent but, as far as is known, not taken in yet.
     outgoing: Outgoing,
+    /// The newest epoch that the other end can read, as far as this peer was told.
+    readable: u16,
     /// Messages that were taken in.
     taken: Vec<Taken>,
     next_seq: u16,
@@ -155,6 +157,7 @@ impl ScriptedPeer {
             conversation: Conversation::default(),
             last_hello: None,
             outgoing: Outgoing::default(),
+            readable: u16::MAX,
             taken: Vec::new(),
             next_seq: 0,
             numbers: [0; EPOCHS],
@@ -177,6 +180,11 @@ impl ScriptedPeer {
             self.sent.push(Sent { epoch, content, bytes: bytes[..].into() });
         }
         bytes
+    }
+
+    /// The other end has keys to read no later epoch yet than this one, whatever this peer has.
+    pub const fn read_up_to(&mut self, epoch: u16) {
+        self.readable = epoch;
     }
 
     /// What the other end has taken in of this peer's handshake messages: all below `next`.
@@ -321,7 +329,8 @@ impl ScriptedPeer {
             let counts = message.typ != HandshakeType::HELLO_REQUEST;
             if keyed && counts && message.seq >= self.next_seq {
                 let length = message.body.len();
-                self.outgoing.sent(&message, record.epoch, (from.min(length), to.min(length)));
+                let range = (from.min(length), to.min(length));
+                self.outgoing.sent(&message, record.epoch, range, record.epoch <= self.readable);
             }
         }
         fragment(message.typ, message.seq, &message.body, from, to)

@@ -107,6 +107,8 @@ impl Sul {
     fn put(&mut self, input: Input) -> Reaction {
         match input {
             Input::Rx(record) => {
+                let read_epoch = self.connection().map_or(0, Connection::read_epoch);
+                self.peer.read_up_to(read_epoch);
                 let bytes = self.emit(&record);
                 self.last = Some(bytes[..].into());
                 self.subject.receive(&mut [bytes])

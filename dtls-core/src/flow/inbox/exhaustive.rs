@@ -151,7 +151,7 @@ impl Model {
     /// The form of an inbox that stands for it.
     fn inbox(&self, limits: InboxLimits) -> Inbox {
         let slots = self.messages.iter().map(|message| message.as_ref().map(Bytes::partial)).collect();
-        Inbox { next_seq: self.next_seq, limits, slots }
+        Inbox { next_seq: self.next_seq, limits, slots, last: None }
     }
 
     /// Asserts that `inbox` is in this state.
