@@ -222,9 +222,14 @@ fn without_cookies_the_first_hello_is_accepted() {
 /// The hello of `setup` with these numbers, accepted without a cookie, and the connection that comes of it.
 fn server_for(setup: &Setup, message_seq: u16, record_seq: u64) -> Connection {
     let mut hello = first_hello(setup);
-    hello[RECORD_SEQ].copy_from_slice(&record_seq.to_be_bytes()[2..]);
     hello[MESSAGE_SEQ].copy_from_slice(&message_seq.to_be_bytes());
     let mut listener = Listener::new(Arc::clone(&setup.server)).unwrap();
+    accept(setup, &mut listener, hello, record_seq)
+}
+
+/// The connection that comes of a hello, in a record with this number.
+fn accept(setup: &Setup, listener: &mut Listener, mut hello: Vec<u8>, record_seq: u64) -> Connection {
+    hello[RECORD_SEQ].copy_from_slice(&record_seq.to_be_bytes()[2..]);
     let mut out = [0; 64];
     let verdict = listener.handle(START, &mut Prng::new(1), ADDRESS, &mut hello, &mut out);
     let Verdict::Accept(accepted) = verdict else { panic!("{verdict:?}") };
@@ -249,13 +254,17 @@ fn numbers(mut datagram: &[u8]) -> Vec<(u64, u16)> {
     numbers
 }
 
+/// 6347-4.2.1-hvr-4
 #[test]
 fn the_servers_numbers_go_on_from_those_of_the_hello() {
+    let flight = |mut server: Connection| numbers(server.poll_transmit(START, &mut [0; 2048]).unwrap());
     World::unchecked().run(|| {
-        let mut server = server_for(&without_cookies(), 3, 9);
-        let mut out = [0; 2048];
-        let flight = server.poll_transmit(START, &mut out).unwrap();
-        assert_eq!(numbers(flight), [(9, 3), (10, 4)], "ServerHello, ServerHelloDone");
+        let server = server_for(&without_cookies(), 3, 9);
+        assert_eq!(flight(server), [(9, 3), (10, 4)], "ServerHello, ServerHelloDone");
+    });
+    in_a_world(|setup, listener, hello| {
+        let answer = with_cookie(hello, &request(listener, START, hello));
+        assert_eq!(flight(accept(setup, listener, answer, 9)), [(9, 1), (10, 2)], "with a cookie");
     });
 }
 

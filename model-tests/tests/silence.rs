@@ -97,6 +97,29 @@ fn the_last_flight_is_kept_for_a_client_that_missed_it_and_no_longer() {
     assert_eq!(late.ends.next_timer(), None, "an idle pair has no timers");
 }
 
+/// Whatever the server sent last is lost, and its client asks for it once, just before two times the maximum segment lifetime
+/// are over.
+///
+/// 6347-4.2.4-final-1, 9147-5.8.1-fin-1
+#[test]
+fn the_last_flight_is_answered_for_as_long_as_it_must_be() {
+    for mut recipe in [Recipe::new(PROVIDER), Recipe::new13(PROVIDER, PskMode::PskOnly)] {
+        recipe.limits.initial_rto = Duration::from_secs(239);
+        recipe.limits.max_rto = Duration::from_secs(239);
+        recipe.limits.handshake_timeout = Duration::from_secs(1000);
+        let mut pair = Pair::on(&recipe.setup(), Network::new(0, Faults::default()));
+        assert!(pair.run_until(Duration::from_secs(1), |pair| {
+            pair.ends.end(Side::Server).is_some_and(model_tests::End::connected)
+        }));
+        pair.network.clear();
+        let waits = |pair: &Pair| pair.ends.end(Side::Client).unwrap().connection().poll_timeout().is_some();
+        pair.run_for(Duration::from_millis(238_500));
+        assert!(waits(&pair));
+        pair.run_for(Duration::from_secs(1));
+        assert!(pair.ends.connected() && !waits(&pair), "{}", pair.diagram());
+    }
+}
+
 /// A server that closes at once does not leave a client behind that missed the end of the handshake.
 #[test]
 fn the_last_flight_is_answered_for_after_closing() {

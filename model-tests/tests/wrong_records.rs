@@ -330,6 +330,19 @@ fn forgeries_end_a_connection_with_a_short_tag() {
         peer.assert_unharmed();
         peer.bytes(&[&[0x23, 200][..], &[7; 30]].concat()).assert_ended_silently(Error::IntegrityLimit);
     }
+    // Each key has a count of its own.
+    let early = [StateKind::ExpectEncryptedExtensions13, StateKind::ServerExpectFinished13];
+    for (victim, state) in Side::BOTH.into_iter().zip(early) {
+        let mut peer = WrongPeer::new(&recipe.setup(), victim).reach(state);
+        for number in 0..128 {
+            peer = peer.bytes(&[&[0x22, number][..], &[7; 30]].concat());
+        }
+        peer = peer.reach(StateKind::Established);
+        for number in 0..128 {
+            peer = peer.bytes(&[&[0x23, number][..], &[7; 30]].concat());
+        }
+        peer.assert_unharmed();
+    }
     let mut peer = WrongPeer::new(&setup(), Side::Server).reach(StateKind::Established);
     for number in 0..2_000_u16 {
         peer = peer.bytes(&[&[0x23, number as u8][..], &[7; 30]].concat());
