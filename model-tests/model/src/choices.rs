@@ -53,7 +53,11 @@ pub struct Choices {
     /// RFC 5746 §4.5, RFC 5246 §7.4.1.1: a renegotiation is refused by the warning no_renegotiation, or by silence.
     /// Default the warning.
     pub warns_of_no_renegotiation: bool,
-    /// RFC 5246 §7.4.1.1: a HelloRequest in epoch 0 during the handshake is ignored, or fatal (unexpected_message). It
+    /// RFC 6347 §4.2.2: a new handshake begins with `message_seq` 0. Whether a HelloRequest or ClientHello after a handshake
+    /// of 1.2 that has another one begins it too, or is a new message that begins none. Default it does: it is refused in
+    /// any case.
+    pub any_seq_begins_anew: bool,
+    /// RFC 5246 §7.4.1.1: a HelloRequest during the handshake is ignored, or fatal (unexpected_message). It
     /// is no message of this handshake (its `message_seq` is that of one it would begin, RFC 6347 §4.2.2). Default
     /// ignored.
     pub hello_request_is_fatal: bool,
@@ -146,8 +150,9 @@ pub struct Choices {
     /// RFC 6347 §4.1.2.6 protects authenticated records: whether copies of records in plaintext are dropped, too.
     /// Default no: a forger could shut out genuine records.
     pub drops_plaintext_copies: bool,
-    /// Whether a flight that the message in front of an error has led to still goes out before the alert. Default no.
-    pub sends_flight_before_failing: bool,
+    /// Whether a flight still goes out that a message which waited for its turn has settled at once: by another flight, an
+    /// answer, or an error. Default no.
+    pub sends_settled_flight: bool,
     /// RFC 8446 §6.1: whether close_notify is sent by an end that closes before it is connected. Default yes.
     pub close_in_handshake: bool,
 }
@@ -192,6 +197,7 @@ impl Choices {
         late_plaintext_is_fatal: false,
         message_after_12_is_fatal: false,
         warns_of_no_renegotiation: true,
+        any_seq_begins_anew: true,
         hello_request_is_fatal: false,
         unknown_message: Description::UNEXPECTED_MESSAGE,
         unknown_psk: Description::DECRYPT_ERROR,
@@ -225,7 +231,7 @@ impl Choices {
         repeats_close: true,
         alert_repeats: 3,
         drops_plaintext_copies: false,
-        sends_flight_before_failing: false,
+        sends_settled_flight: false,
         close_in_handshake: true,
     };
 
@@ -251,6 +257,7 @@ impl Choices {
             ("message_after_12_is_fatal", Self { message_after_12_is_fatal: true, ..Self::DEFAULT }),
             ("later_bytes_win", Self { later_bytes_win: true, ..Self::DEFAULT }),
             ("warns_of_no_renegotiation", Self { warns_of_no_renegotiation: false, ..Self::DEFAULT }),
+            ("any_seq_begins_anew", Self { any_seq_begins_anew: false, ..Self::DEFAULT }),
             ("hello_request_is_fatal", Self { hello_request_is_fatal: true, ..Self::DEFAULT }),
             (
                 "verify_request_to_13",
@@ -287,7 +294,7 @@ impl Choices {
             ("repeats_close", Self { repeats_close: false, ..Self::DEFAULT }),
             ("alert_repeats", Self { alert_repeats: 0, ..Self::DEFAULT }),
             ("drops_plaintext_copies", Self { drops_plaintext_copies: true, ..Self::DEFAULT }),
-            ("sends_flight_before_failing", Self { sends_flight_before_failing: true, ..Self::DEFAULT }),
+            ("sends_settled_flight", Self { sends_settled_flight: true, ..Self::DEFAULT }),
             ("close_in_handshake", Self { close_in_handshake: false, ..Self::DEFAULT }),
             ("repeats_hurry", Self::HURRIED),
             ("unknown_message", Self { unknown_message: Description::DECODE_ERROR, ..Self::DEFAULT }),

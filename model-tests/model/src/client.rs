@@ -80,6 +80,10 @@ fn hello_verify(setting: &Setting, state: Control) -> Option<Reaction> {
 /// RFC 9147 §5.1, RFC 8446 §4.1.4.
 fn hello_retry(setting: &Setting, state: Control, retry: Retry) -> Option<Reaction> {
     let Control::ServerHello { verified, retried } = state else { return None };
+    if !setting.mode.has_13() {
+        // To an end of 1.2 alone it is a ServerHello with an extension that was not offered.
+        return Some(Reaction::fail(Description::UNSUPPORTED_EXTENSION, &["RFC 5246 7.4.1.4"]));
+    }
     if retried.is_some() && setting.holds(Guard::RetryOnce) {
         return Some(Reaction::fail(Description::UNEXPECTED_MESSAGE, &["9147-5.1-hrr-3"]));
     }
@@ -102,9 +106,11 @@ fn server_hello(setting: &Setting, state: Control, hello: ServerHello) -> Option
     let Control::ServerHello { retried, .. } = state else { return None };
     let fail = |description, rules| Some(Reaction::fail(description, rules));
     match hello.version {
-        Version::V10 => fail(Description::PROTOCOL_VERSION, &["8996-dtls10-1"]),
         // The version of a HelloRetryRequest stays.
-        Version::V12 if retried.is_some() => fail(Description::ILLEGAL_PARAMETER, &["RFC 8446 4.1.4"]),
+        Version::V10 | Version::V12 if retried.is_some() => {
+            fail(Description::ILLEGAL_PARAMETER, &["RFC 8446 4.1.4"])
+        }
+        Version::V10 => fail(Description::PROTOCOL_VERSION, &["8996-dtls10-1"]),
         Version::V12 if !setting.mode.has_12() => {
             fail(Description::PROTOCOL_VERSION, &["9147-5.3-ver-2", "RFC 8446 4.2.1"])
         }

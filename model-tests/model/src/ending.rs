@@ -32,9 +32,7 @@ pub struct Failure {
 impl Machine {
     /// A fatal alert, and the end.
     pub(crate) fn fail(&mut self, alert: Description, turn: &mut Turn) {
-        if !self.setting.choices.sends_flight_before_failing {
-            turn.sent.retain(|(_, sent)| matches!(sent, Sent::Alert(..) | Sent::Ack { .. } | Sent::Data));
-        }
+        self.settle_flight(turn);
         turn.sent.push((self.records.sending(), Sent::Alert(Level::Fatal, alert)));
         turn.events.push(Event::Failed);
         // The records of a peer that goes on come in the newest epoch; what can come again is what came before.

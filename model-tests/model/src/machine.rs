@@ -271,7 +271,7 @@ impl Machine {
                 turn.sent.push((0, sent));
             }
             Verdict::Accept(reaction) => {
-                let seq = u8::from(hello.cookie != Cookie::None && hello.cookie != Cookie::Legacy);
+                let seq = u8::from(hello.cookie != Cookie::None);
                 self.flow.seq = (seq, seq + 1);
                 self.flow.last = Some((0, Place::Current));
                 self.react(reaction, turn);
@@ -290,11 +290,18 @@ impl Machine {
             return true;
         }
         let version = self.control.version();
+        if self.control == Control::Connected(Version::V12)
+            && self.begins_anew(handshake.message)
+            && (handshake.seq == Seq::Start || self.setting.choices.any_seq_begins_anew)
+        {
+            self.on_restart(turn);
+            return true;
+        }
         let is_12 = version == Some(Version::V12) || version.is_none() && self.setting.mode.has_12();
         if handshake.message == Message::HelloRequest
             && self.setting.mode.role == Role::Client
             && is_12
-            && epoch == 0
+            && self.control != Control::Connected(Version::V12)
         {
             turn.rule(&["5246-7.4.1.1-hello-request-1"]);
             if self.setting.choices.hello_request_is_fatal {
@@ -318,26 +325,27 @@ impl Machine {
             (Seq::Next, _) => self.on_next(handshake, epoch, turn),
             (Seq::Ahead, message) => self.on_ahead(1, message, epoch, turn),
             (Seq::Start, Message::ClientHello(hello)) if epoch == 0 => {
-                let seq = u8::from(!matches!(hello.cookie, Cookie::None | Cookie::Legacy));
+                let seq = u8::from(hello.cookie != Cookie::None);
                 if seq == next {
                     self.on_next(handshake, epoch, turn);
                 } else if seq == first && self.flow.complete.is_some() {
                     self.on_repeated(epoch, Place::FlightEnd, turn);
                 }
             }
-            (Seq::Start, message) => self.on_restart(message, epoch, turn),
+            (Seq::Start, _) => turn.rule(&["6347-4.2.2-seq-3"]),
         }
     }
 
-    /// A message with the first `message_seq` under keys: a new handshake (RFC 6347 §4.2.2), once the first one is over.
-    fn on_restart(&self, message: Message, epoch: u8, turn: &mut Turn) {
-        let starts = match self.setting.mode.role {
+    /// Whether a message begins a new handshake, once the first one is over. Where none is due, a malformed one is a hello.
+    fn begins_anew(&self, message: Message) -> bool {
+        match self.setting.mode.role {
             Role::Client => message == Message::HelloRequest,
-            Role::Server => matches!(message, Message::ClientHello(_)),
-        };
-        if self.control != Control::Connected(Version::V12) || !starts || epoch == 0 {
-            return turn.rule(&["6347-4.2.2-seq-3"]);
+            Role::Server => matches!(message, Message::ClientHello(_) | Message::Malformed),
         }
+    }
+
+    /// A new handshake inside a connection.
+    fn on_restart(&self, turn: &mut Turn) {
         turn.rule(&["5246-7.4.1.1-hello-request-1", "RFC 5746 4.5"]);
         if !self.setting.holds(Guard::RenegotiationRefused) {
             turn.sent.push((1, Sent::ServerHello(Version::V12)));
@@ -436,13 +444,24 @@ impl Machine {
         }
     }
 
+    /// A flight that has not gone out yet is of no use any more.
+    pub(crate) fn settle_flight(&self, turn: &mut Turn) {
+        if !self.setting.choices.sends_settled_flight {
+            turn.sent.retain(|(_, sent)| matches!(sent, Sent::Alert(..) | Sent::Ack { .. } | Sent::Data));
+        }
+    }
+
     pub(crate) fn effect(&mut self, effect: Effect, turn: &mut Turn) {
         match effect {
             Effect::Send(flight) => {
+                self.settle_flight(turn);
                 turn.sent.extend(self.flow.send(flight));
                 turn.answered = true;
             }
-            Effect::Answered => self.flow.answered(),
+            Effect::Answered => {
+                self.settle_flight(turn);
+                self.flow.answered();
+            }
             Effect::Read(epoch) => {
                 self.records.read(epoch);
                 if self.setting.choices.messages_outlive_keys {
