@@ -2,6 +2,7 @@
 //!
 //! - [`schedule`]: what happens in a run, step by step: text, seeded, shrinkable; shared by every tool
 //! - [`Ends`]: a client, a listener and the server it leads to, with the monitors that watch every run
+//! - `Watched` (feature `model`): one connection driven by hand, with its monitor
 //! - [`crowd`]: an endpoint and its many clients
 //! - [`Pair`]: both ends on the simulated link, in virtual time
 //! - [`Script`]: both ends driven by a schedule
@@ -42,6 +43,8 @@ pub mod sent_set;
 mod setup;
 #[cfg(feature = "model")]
 pub mod tandem;
+#[cfg(feature = "model")]
+mod watched;
 pub mod wire;
 #[cfg(feature = "model")]
 pub mod wrong_peer;
@@ -51,6 +54,8 @@ pub use pair::Pair;
 pub use recipe::{KEY, Recipe};
 pub use script::Script;
 pub use setup::Setup;
+#[cfg(feature = "model")]
+pub use watched::Watched;
 
 pub use simulated_network::{FailingRng, Prng, Side};
 

@@ -17,7 +17,7 @@ fn everything_twice_in_every_state() {
         let alphabet = mode.alphabet();
         let (mut states, mut runs) = (0_u64, 0_u64);
         for access in explore(mode).minimised().access() {
-            let mut end = Sul::with(mode, ideal_crypto::PROVIDER, World::default()).watched();
+            let mut end = Sul::with(mode, ideal_crypto::PROVIDER, World::default());
             for input in access {
                 end.step(input);
             }

@@ -8,7 +8,8 @@ use dtls_core::{
     PeerMisbehaved, PskMode, Verdict,
 };
 use ideal_crypto::{PROVIDER, World};
-use model_tests::{Prng, Recipe, Script, Setup, Side, schedule::Step};
+use model_tests::{Prng, Recipe, Script, Setup, Side, Watched, schedule::Step};
+use monitors::Role;
 
 const START: Instant = Instant::from_micros(1_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -43,8 +44,13 @@ fn ask(listener: &mut Listener, now: Instant, address: &[u8], datagram: &[u8], r
     }
 }
 
+fn client_for(setup: &Setup) -> Watched {
+    let client = Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+    Watched::new(Role::Client, client)
+}
+
 fn first_hello(setup: &Setup) -> Vec<u8> {
-    let mut client = Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+    let mut client = client_for(setup);
     let mut out = [0; 2048];
     client.poll_transmit(START, &mut out).unwrap().to_vec()
 }
@@ -220,7 +226,7 @@ fn without_cookies_the_first_hello_is_accepted() {
 }
 
 /// The hello of `setup` with these numbers, accepted without a cookie, and the connection that comes of it.
-fn server_for(setup: &Setup, message_seq: u16, record_seq: u64) -> Connection {
+fn server_for(setup: &Setup, message_seq: u16, record_seq: u64) -> Watched {
     let mut hello = first_hello(setup);
     hello[MESSAGE_SEQ].copy_from_slice(&message_seq.to_be_bytes());
     let mut listener = Listener::new(Arc::clone(&setup.server)).unwrap();
@@ -233,7 +239,8 @@ fn accept(setup: &Setup, listener: &mut Listener, mut hello: Vec<u8>, record_seq
     let mut out = [0; 64];
     let verdict = listener.handle(START, &mut Prng::new(1), ADDRESS, &mut hello, &mut out);
     let Verdict::Accept(accepted) = verdict else { panic!("{verdict:?}") };
-    Connection::server(Arc::clone(&setup.server), &accepted, START, &mut Prng::new(2))
+    let server = Connection::server(Arc::clone(&setup.server), &accepted, START, &mut Prng::new(2));
+    Watched::new(Role::Server, server)
 }
 
 fn without_cookies() -> Setup {
@@ -298,7 +305,7 @@ fn verify_request(seq: u8, version: [u8; 2], cookie: &[u8], more: &[u8]) -> Vec<
 }
 
 /// What the client sends next after `datagram` has arrived.
-fn next_hello(client: &mut Connection, mut datagram: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
+fn next_hello(client: &mut Watched, mut datagram: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
     let mut out = [0; 2048];
     let mut rng = Prng::new(1);
     assert!(client.handle_datagram(START, &mut rng, &mut datagram).next_data()?.is_none());
@@ -311,8 +318,7 @@ fn a_client_returns_cookies_of_every_length_and_changes_nothing_else() {
         for len in [0, 1, 32, 255] {
             for version in [[0xfe, 0xff], [0xfe, 0xfd]] {
                 let setup = setup();
-                let mut client =
-                    Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+                let mut client = client_for(&setup);
                 let mut out = [0; 2048];
                 let hello = client.poll_transmit(START, &mut out).unwrap().to_vec();
                 let request = verify_request(0, version, &vec![7; len], &[]);
@@ -327,7 +333,7 @@ fn a_client_returns_cookies_of_every_length_and_changes_nothing_else() {
 fn a_client_answers_a_few_requests_and_no_endless_number() {
     World::unchecked().run(|| {
         let setup = setup();
-        let mut client = Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+        let mut client = client_for(&setup);
         let mut out = [0; 2048];
         let _hello = client.poll_transmit(START, &mut out).unwrap();
         for seq in 0..4 {
@@ -355,7 +361,7 @@ fn a_request_with_bytes_left_over_or_missing_is_malformed() {
             request[16] = (len - 25) as u8;
             request[24] = (len - 25) as u8;
             let setup = setup();
-            let mut client = Connection::client(Arc::clone(&setup.client), START, &mut Prng::new(1)).unwrap();
+            let mut client = client_for(&setup);
             assert_eq!(next_hello(&mut client, request), Err(Error::Decode(error)));
         }
     });

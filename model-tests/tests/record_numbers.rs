@@ -1,32 +1,30 @@
 //! Record numbers of DTLS 1.3 past every width they have on the wire, with losses and out of order: one byte for the first
 //! 128 records, then two, of which 65,536 make a round (RFC 9147 §4.2.2).
 
-use dtls_core::{
-    CipherSuite, Connection, Discard, Instant, Limits, PskMode, SendError, crypto::AeadAlgorithm,
-};
+use dtls_core::{CipherSuite, Discard, Instant, Limits, PskMode, SendError, crypto::AeadAlgorithm};
 use ideal_crypto::World;
-use model_tests::{Pair, Prng, Recipe};
+use model_tests::{Pair, Prng, Recipe, Watched};
 use simulated_network::Faults;
 
 /// Two connected connections, client first.
-fn connected(limits: Limits) -> ([Connection; 2], Instant) {
+fn connected(limits: Limits) -> ([Watched; 2], Instant) {
     let suites = vec![CipherSuite::TLS_AES_128_GCM_SHA256];
     let recipe = Recipe { suites, limits, ..Recipe::new13(ideal_crypto::PROVIDER, PskMode::PskOnly) };
     let mut pair = Pair::new(&recipe.setup(), Faults::default());
     pair.connect();
     pair.run_for(core::time::Duration::from_millis(100));
     let now = pair.ends.now();
-    (pair.ends.into_connections().expect("both exist"), now)
+    (pair.ends.into_watched().expect("both exist"), now)
 }
 
-fn send(from: &mut Connection, number: u32) -> Vec<u8> {
+fn send(from: &mut Watched, number: u32) -> Vec<u8> {
     let mut out = [0; 64];
     let len = from.send(&number.to_be_bytes(), &mut out).unwrap();
     out[..len].to_vec()
 }
 
 /// The number in the record, if it was delivered.
-fn receive(to: &mut Connection, now: Instant, record: &[u8]) -> Option<u32> {
+fn receive(to: &mut Watched, now: Instant, record: &[u8]) -> Option<u32> {
     let mut datagram = record.to_vec();
     let mut rng = Prng::new(0);
     let mut incoming = to.handle_datagram(now, &mut rng, &mut datagram);

@@ -9,9 +9,10 @@ use dtls_core::{
 };
 use ideal_crypto::{PROVIDER, World};
 use model_tests::{
-    End, Pair, Prng, Recipe, Script, Setup, Side,
+    End, Pair, Prng, Recipe, Script, Setup, Side, Watched,
     wrong_peer::{WrongPeer, message},
 };
+use monitors::Role;
 use simulated_network::{Faults, Network, Plan, Sent};
 
 const PSK12: CipherSuite = CipherSuite::TLS_PSK_WITH_AES_128_CCM_8;
@@ -192,7 +193,8 @@ fn a_round_trip_time_from_elsewhere_sets_the_timer() {
     World::unchecked().run(|| {
         for setup in [setup12(), setup13()] {
             let start = Instant::from_micros(1_000_000);
-            let mut client = Connection::client(Arc::clone(&setup.client), start, &mut Prng::new(1)).unwrap();
+            let client = Connection::client(Arc::clone(&setup.client), start, &mut Prng::new(1)).unwrap();
+            let mut client = Watched::new(Role::Client, client);
             assert!(client.poll_transmit(start, &mut [0; 2048]).is_some());
             // RFC 9147 §5.8.2: one and a half times of what was measured.
             client.set_initial_rto(Duration::from_millis(200) * 3 / 2);

@@ -3,9 +3,9 @@
 
 use core::time::Duration;
 
-use dtls_core::{CipherSuite, Connection, Discard, Instant, Limits, PskMode};
+use dtls_core::{CipherSuite, Discard, Instant, Limits, PskMode};
 use ideal_crypto::{PROVIDER, World};
-use model_tests::{Pair, Prng, Recipe};
+use model_tests::{Pair, Prng, Recipe, Watched};
 use simulated_network::Faults;
 
 const SUITES: [CipherSuite; 3] = [
@@ -16,8 +16,8 @@ const SUITES: [CipherSuite; 3] = [
 
 /// Two connected ends without anything left of the handshake.
 struct Link {
-    client: Connection,
-    server: Connection,
+    client: Watched,
+    server: Watched,
     now: Instant,
 }
 
@@ -32,7 +32,7 @@ impl Link {
         pair.connect();
         pair.run_for(Duration::from_secs(300));
         let now = pair.ends.now();
-        let [client, server] = pair.ends.into_connections().expect("both exist");
+        let [client, server] = pair.ends.into_watched().expect("both exist");
         Self { client, server, now }
     }
 

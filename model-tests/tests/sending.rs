@@ -1,11 +1,11 @@
 //! What the calls of a connection do at their edges: sizes, buffers, and each state in which a connection can be ended.
 
 use dtls_core::{
-    AlertDescription, ApiMisuse, CipherSuite, CloseReason, Connection, Error, Event, ProtocolVersion,
-    PskMode, SendError, StateKind,
+    AlertDescription, ApiMisuse, CipherSuite, CloseReason, Error, Event, ProtocolVersion, PskMode, SendError,
+    StateKind,
 };
 use ideal_crypto::{PROVIDER, World};
-use model_tests::{KEY, Pair, Prng, Recipe, Script, Side, schedule::Step};
+use model_tests::{KEY, Pair, Prng, Recipe, Script, Side, Watched, schedule::Step};
 use simulated_network::Faults;
 
 const SUITES: [CipherSuite; 3] = [
@@ -14,15 +14,15 @@ const SUITES: [CipherSuite; 3] = [
     CipherSuite::TLS_AES_128_GCM_SHA256,
 ];
 
-fn connected(suite: CipherSuite) -> ([Connection; 2], dtls_core::Instant) {
+fn connected(suite: CipherSuite) -> ([Watched; 2], dtls_core::Instant) {
     let mut pair =
         Pair::new(&Recipe { suites: vec![suite], ..Recipe::new(PROVIDER) }.setup(), Faults::default());
     pair.connect();
     let now = pair.ends.now();
-    (pair.ends.into_connections().unwrap(), now)
+    (pair.ends.into_watched().unwrap(), now)
 }
 
-fn receive(to: &mut Connection, now: dtls_core::Instant, record: &[u8]) -> Option<Vec<u8>> {
+fn receive(to: &mut Watched, now: dtls_core::Instant, record: &[u8]) -> Option<Vec<u8>> {
     let mut datagram = record.to_vec();
     let mut rng = Prng::new(0);
     let mut incoming = to.handle_datagram(now, &mut rng, &mut datagram);
@@ -179,7 +179,7 @@ fn closing_in_every_state() {
 fn aborting_in_every_state() {
     for side in Side::BOTH {
         for (kind, script) in states(side) {
-            let [client, server] = script.ends.into_connections().map_or([None, None], |both| both.map(Some));
+            let [client, server] = script.ends.into_watched().map_or([None, None], |both| both.map(Some));
             let end = if side == Side::Client { client } else { server };
             let Some(mut end) = end else { continue };
             let now = dtls_core::Instant::from_micros(90_000_000);

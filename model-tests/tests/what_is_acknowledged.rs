@@ -9,7 +9,7 @@ use model_tests::{
     KEY, Recipe, Setup, Side,
     learning::{Reaction, Subject},
     schedule::Step,
-    wrong_peer::WrongPeer,
+    wrong_peer::{WrongPeer, message},
 };
 use scripted_peer::{
     Content, End, Message, Record, ScriptedPeer, Settings, What,
@@ -275,6 +275,28 @@ fn a_peer_that_has_used_up_its_message_seqs_is_left() {
     assert_eq!((talk.state(), &talk.alerts[..]), (StateKind::Established, &[][..]));
     talk.say(&ticket(Seq::At(u16::MAX), 70_000));
     assert_eq!((talk.state(), &talk.alerts[..]), (StateKind::Failed, &[(2, 80)][..]));
+}
+
+/// What came before its turn is acknowledged and kept. The one before it is for its sender to repeat, so that nobody waits here.
+///
+/// 9147-7-ack-3, 9147-5.8.4-post-4
+#[test]
+fn what_came_early_after_the_handshake_is_kept_without_a_timer() {
+    let held = |end: &model_tests::End| end.connection().holds_handshake();
+    let mut peer = WrongPeer::new(&Recipe::new13(PROVIDER, PskMode::PskOnly).setup(), Side::Client)
+        .until(|script| script.ends.end(Side::Client).is_some_and(|end| end.connected() && !held(end)));
+    let next = peer.end().unwrap().connection().next_message_seq().unwrap();
+    let body = [&[0, 0, 14, 16, 1, 2, 3, 4, 1, 0, 0, 6][..], b"ticket", &[0, 0]].concat();
+    for (seq, kept) in [(next + 1, true), (next, false)] {
+        let ticket = message(HandshakeType::NEW_SESSION_TICKET, seq, &body);
+        peer = peer.record(3, ContentType::HANDSHAKE, &ticket);
+        let end = peer.end().unwrap();
+        assert_eq!((held(end), end.connection().keeps_only_what_came_early()), (kept, kept));
+        assert_eq!(end.connection().poll_timeout(), None);
+        let sent = |e: &&TraceEvent| matches!(e, TraceEvent::RecordSent { content, .. } if *content == ContentType::ACK);
+        assert_eq!(peer.log().iter().filter(sent).count(), if kept { 1 } else { 2 });
+    }
+    assert_eq!(peer.end().unwrap().connection().next_message_seq(), Some(next + 2));
 }
 
 /// RequestConnectionId and NewConnectionId where no connection id was negotiated.

@@ -199,4 +199,11 @@ impl Connection {
     pub const fn holds_handshake(&self) -> bool {
         self.handshake.is_some()
     }
+
+    /// Whether all that is held is what the peer has sent after the handshake before its turn, and nothing is to be said.
+    pub fn keeps_only_what_came_early(&self) -> bool {
+        let Some(handshake) = self.handshake.as_ref().filter(|_| self.is_established()) else { return false };
+        let ack_due = self.acks.as_ref().is_some_and(Acks::is_due);
+        !handshake.inbox.is_empty() && handshake.sending.outbox.is_empty() && !ack_due
+    }
 }

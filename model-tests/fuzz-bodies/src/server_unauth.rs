@@ -4,11 +4,12 @@ use core::time::Duration;
 use std::collections::HashSet;
 
 use dtls_core::{
-    Arc, Connection, Discard, Event, Instant, Limits, Listener, ListenerLimits, ServerConfig, Verdict,
-    all_suites,
+    Arc, Connection, Discard, Event, Instant, Limits, Listener, ListenerLimits, ServerConfig, TraceSink,
+    Verdict, all_suites,
     internals::{Fragment, Record},
 };
 use ideal_crypto::World;
+use monitors::{Role, Watch};
 use simulated_network::Prng;
 
 use crate::script::{Script, Step};
@@ -76,7 +77,8 @@ pub struct Reached {
 }
 
 struct Server {
-    config: Arc<ServerConfig>,
+    /// Of each address, with a monitor of its own.
+    configs: [Arc<ServerConfig>; 4],
     listener: Listener,
     rng: Prng,
     now: Instant,
@@ -99,31 +101,14 @@ struct Peer {
 
 impl Server {
     fn new(options: u8) -> Self {
-        let has = |bit| options & bit != 0;
-        let mut limits = Limits::default();
-        if has(options::SMALL_MTU) {
-            limits.mtu = 228;
-        }
-        limits.pack_plain_records = has(options::PACK);
-        let mut listener = ListenerLimits::default();
-        listener.cookies = !has(options::NO_COOKIES);
-        listener.hello_slots = if has(options::NO_POOL) { 0 } else { 2 };
-        let (mtu, cookies) = (limits.mtu, listener.cookies);
-        let suites: Vec<_> = all_suites().collect();
-        let builder = ServerConfig::builder(ideal_crypto::PROVIDER).limits(limits).suites(&suites);
-        let builder = if has(options::DEFERRED_PSK) {
-            builder.psk_deferred()
-        } else {
-            builder.psk_table([(IDENTITY, KEY)])
-        };
-        let config = builder.psk_hint(b"hint").listener(listener).build().expect("the settings fit");
+        let (limits, cookies) = (limits(options), options & options::NO_COOKIES == 0);
         Self {
-            listener: Listener::new(Arc::clone(&config)).expect("the provider has SHA-256"),
-            config,
+            listener: Listener::new(config(options)).expect("the provider has SHA-256"),
+            configs: [(); 4].map(|()| config(options)),
             rng: Prng::new(SEED),
             now: Instant::from_micros(1_000_000),
             cookies,
-            mtu,
+            mtu: limits.mtu,
             peers: Default::default(),
         }
     }
@@ -170,7 +155,7 @@ impl Server {
     }
 
     fn arrive(&mut self, at: usize, mut datagram: Vec<u8>) {
-        let Self { config, listener, rng, now, cookies, peers, .. } = self;
+        let Self { configs, listener, rng, now, cookies, peers, .. } = self;
         let peer = &mut peers[at];
         peer.received += datagram.len();
         if peer.connection.is_some() {
@@ -183,7 +168,7 @@ impl Server {
             Verdict::Reply(reply) => peer.take_reply(*now, reply),
             Verdict::Accept(accepted) => {
                 assert!(may_enter, "accepted without a valid cookie");
-                peer.connection = Some(Connection::server(Arc::clone(config), &accepted, *now, rng));
+                peer.connection = Some(Connection::server(Arc::clone(&configs[at]), &accepted, *now, rng));
             }
             _ => {}
         }
@@ -202,6 +187,33 @@ impl Server {
             assert!(peer.connection.is_none() || peer.closed, "it ends with an event");
         }
     }
+}
+
+fn limits(options: u8) -> Limits {
+    let has = |bit| options & bit != 0;
+    let mut limits = Limits::default();
+    if has(options::SMALL_MTU) {
+        limits.mtu = 228;
+    }
+    limits.pack_plain_records = has(options::PACK);
+    limits
+}
+
+/// What a server answers under. A monitor watches its one connection.
+fn config(options: u8) -> Arc<ServerConfig> {
+    let has = |bit| options & bit != 0;
+    let mut listener = ListenerLimits::default();
+    listener.cookies = !has(options::NO_COOKIES);
+    listener.hello_slots = if has(options::NO_POOL) { 0 } else { 2 };
+    let suites: Vec<_> = all_suites().collect();
+    let builder = ServerConfig::builder(ideal_crypto::PROVIDER).limits(limits(options)).suites(&suites);
+    let builder = if has(options::DEFERRED_PSK) {
+        builder.psk_deferred()
+    } else {
+        builder.psk_table([(IDENTITY, KEY)])
+    };
+    let watch: Arc<dyn TraceSink> = Arc::new(Watch::new(Role::Server));
+    builder.psk_hint(b"hint").listener(listener).trace(watch).build().expect("the settings fit")
 }
 
 impl Server {

@@ -5,9 +5,10 @@
 //! [`Successive`] is for servers that know of events no more than the peer's address. [`parse`] reads the lines that
 //! `dtls --trace` prints, for tests that have nothing but the command, such as those with OpenSSL, GnuTLS and libcoap.
 //!
-//! Every test that drives a connection has one, but for: tests that count allocations, where it would be counted too; the
-//! server's side of dtls-udp's tokio driver, which has no observer; the tests of the `dtls` command's own arguments and output;
-//! and tests that only take a single step.
+//! Every test that drives a connection has one, but for: tests that count allocations, where it would be counted too; a
+//! `Crowd` that measures (`unwatched`); the server's side of dtls-udp's tokio driver, which has no observer; the tests of the
+//! `dtls` command's own arguments and output; what a listener answers, which is in no trace; and dtls-core's own unit tests,
+//! which take single steps.
 //!
 //! Ids that one connection's trace can decide are checked here; the others by the harness that sees both ends, the time, or the
 //! provider, under the same ids:
@@ -76,7 +77,9 @@ pub struct Monitor {
     received: BTreeMap<u16, BTreeSet<u64>>,
     /// The message that was taken in last, until it is known not to have ended the connection.
     pending: Option<TraceEvent>,
-    patterns: Vec<(Pattern, bool)>,
+    role: Role,
+    /// Of each pattern the state of its automaton.
+    patterns: [bool; pattern::COUNT],
 }
 
 impl Monitor {
@@ -92,10 +95,8 @@ impl Monitor {
             sent: BTreeMap::new(),
             received: BTreeMap::new(),
             pending: None,
-            patterns: patterns()
-                .filter(|pattern| pattern.role.is_none_or(|r| r == role))
-                .map(|p| (p, false))
-                .collect(),
+            role,
+            patterns: [false; pattern::COUNT],
         }
     }
 
@@ -219,7 +220,10 @@ impl Monitor {
 
     #[track_caller]
     fn advance_patterns(&mut self, event: &TraceEvent) {
-        for (pattern, armed) in &mut self.patterns {
+        for (pattern, armed) in patterns().zip(&mut self.patterns) {
+            if pattern.role.is_some_and(|role| role != self.role) {
+                continue;
+            }
             require("S20", !pattern.step(armed, event), || format!("{}: {event:?}", pattern.name));
         }
     }

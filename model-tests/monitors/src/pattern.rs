@@ -58,9 +58,12 @@ impl Pattern {
     }
 }
 
+/// How many there are.
+pub(crate) const COUNT: usize = BOTH.len() + SERVER.len() + CLIENT.len();
+
 /// Every pattern.
-pub fn patterns() -> impl Iterator<Item = Pattern> {
-    [BOTH, SERVER, CLIENT].into_iter().flatten().copied()
+pub fn patterns() -> impl Iterator<Item = &'static Pattern> {
+    BOTH.iter().chain(SERVER).chain(CLIENT)
 }
 
 const fn both(name: &'static str, shape: Shape) -> Pattern {

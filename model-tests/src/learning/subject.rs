@@ -7,8 +7,10 @@ use dtls_core::{
     Verdict,
 };
 use ideal_crypto::World;
-use monitors::{Monitor, Role};
+use monitors::Role;
 use simulated_network::Prng;
+
+use crate::Watched;
 
 /// The address of the peer as a listener sees it.
 const ADDRESS: &[u8] = &[192, 0, 2, 1, 0x16, 0x33];
@@ -17,25 +19,15 @@ const FAR: Duration = Duration::from_secs(1_000_000);
 /// No end writes more datagrams than this at one moment.
 const BURST: usize = 1000;
 
-/// One end of a conversation, driven by hand.
+/// One end of a conversation, driven by hand, and watched by a monitor.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Copied only by those who speak to it, since it is large and of no use once there is a connection.
     door: Option<Arc<Door>>,
-    connection: Option<Connection>,
+    connection: Option<Watched>,
     rng: Prng,
     now: Instant,
     world: World,
-    watch: Watch,
-}
-
-/// Whether the connection is watched, and who does.
-#[derive(Clone, Debug)]
-enum Watch {
-    Off,
-    /// There is no connection yet.
-    Ready,
-    On(Box<Monitor>),
 }
 
 /// What stands at a server's address before there is a connection.
@@ -66,8 +58,8 @@ impl Subject {
         let mut rng = Prng::new(seed);
         let now = Instant::from_micros(1_000_000);
         let connection = world.run(|| Connection::client(config, now, &mut rng)).expect("a client starts");
-        let watch = Watch::Off;
-        let mut subject = Self { door: None, connection: Some(connection), rng, now, world, watch };
+        let connection = Some(Watched::new(Role::Client, connection));
+        let mut subject = Self { door: None, connection, rng, now, world };
         let first = subject.act(|_| {});
         (subject, first)
     }
@@ -80,18 +72,12 @@ impl Subject {
         let listener = Listener::new(Arc::clone(&config)).expect("the provider has SHA-256");
         let door = Some(Arc::new(Door { listener, config }));
         let now = Instant::from_micros(1_000_000);
-        Self { door, connection: None, rng: Prng::new(seed), now, world, watch: Watch::Off }
-    }
-
-    /// From now on everything the connection does is watched.
-    pub fn watch(&mut self) {
-        self.watch = Watch::Ready;
-        self.note();
+        Self { door, connection: None, rng: Prng::new(seed), now, world }
     }
 
     /// The connection: of a server, from the hello on that it accepts.
-    pub const fn connection(&self) -> Option<&Connection> {
-        self.connection.as_ref()
+    pub fn connection(&self) -> Option<&Connection> {
+        self.connection.as_deref()
     }
 
     /// Datagrams arrive, one after the other; then everything the end has to say is taken from it. Their bytes are of no use
@@ -111,7 +97,8 @@ impl Subject {
                         }
                     }
                     (None, Some(door)) => {
-                        *connection = Arc::make_mut(door).receive(*now, rng, datagram, &mut replies);
+                        let made = Arc::make_mut(door).receive(*now, rng, datagram, &mut replies);
+                        *connection = made.map(|server| Watched::new(Role::Server, server));
                     }
                     (None, None) => {}
                 }
@@ -124,7 +111,7 @@ impl Subject {
 
     /// The next deadline comes, unless it is out of reach.
     pub fn fire(&mut self) -> Reaction {
-        let next = self.connection.as_ref().and_then(Connection::poll_timeout);
+        let next = self.connection().and_then(Connection::poll_timeout);
         let Some(at) = next.filter(|at| at.since(self.now) < FAR) else { return Reaction::default() };
         self.now = self.now.max(at);
         let now = self.now;
@@ -187,23 +174,8 @@ impl Subject {
             }
         });
         reaction.events = core::iter::from_fn(|| connection.poll_event()).collect();
-        self.note();
+        connection.check();
         reaction
-    }
-
-    /// Shows the watch what has happened.
-    fn note(&mut self) {
-        let Self { door, connection: Some(connection), watch, .. } = self else { return };
-        match watch {
-            Watch::Off => {}
-            Watch::Ready => {
-                let role = if door.is_some() { Role::Server } else { Role::Client };
-                // Nothing was written down so far, and from now on everything is.
-                connection.take_trace();
-                *watch = Watch::On(Box::new(Monitor::resumed(role, connection)));
-            }
-            Watch::On(monitor) => connection.take_trace().iter().for_each(|event| monitor.note(event)),
-        }
     }
 }
 

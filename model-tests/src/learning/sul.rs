@@ -46,12 +46,12 @@ struct Plan {
 }
 
 impl Sul {
-    /// One end of this mode with ideal cryptography whose use nobody checks: the fastest way.
+    /// One end of this mode with ideal cryptography whose use nobody checks: the fastest way. A monitor watches it.
     pub fn new(mode: Mode) -> Self {
         Self::with(mode, ideal_crypto::PROVIDER, World::unchecked())
     }
 
-    /// One end of this mode; its uses of ideal cryptography are checked in `world`.
+    /// One end of this mode; its uses of ideal cryptography are checked in `world`. A monitor watches it.
     pub fn with(mode: Mode, provider: Provider, world: World) -> Self {
         World::unchecked().run(|| {
             let recipe = recipe(mode, provider);
@@ -78,20 +78,13 @@ impl Sul {
         })
     }
 
-    /// The same, with a monitor that watches everything the end does.
-    #[must_use]
-    pub fn watched(mut self) -> Self {
-        self.subject.watch();
-        self
-    }
-
     /// The mode.
     pub fn mode(&self) -> Mode {
         self.plan.mode
     }
 
     /// The end under test, once there is one.
-    pub const fn connection(&self) -> Option<&Connection> {
+    pub fn connection(&self) -> Option<&Connection> {
         self.subject.connection()
     }
 
