@@ -234,7 +234,7 @@ fn server_for(setup: &Setup, message_seq: u16, record_seq: u64) -> Watched {
 }
 
 /// The connection that comes of a hello, in a record with this number.
-fn accept(setup: &Setup, listener: &mut Listener, mut hello: Vec<u8>, record_seq: u64) -> Connection {
+fn accept(setup: &Setup, listener: &mut Listener, mut hello: Vec<u8>, record_seq: u64) -> Watched {
     hello[RECORD_SEQ].copy_from_slice(&record_seq.to_be_bytes()[2..]);
     let mut out = [0; 64];
     let verdict = listener.handle(START, &mut Prng::new(1), ADDRESS, &mut hello, &mut out);
@@ -264,7 +264,7 @@ fn numbers(mut datagram: &[u8]) -> Vec<(u64, u16)> {
 /// 6347-4.2.1-hvr-4
 #[test]
 fn the_servers_numbers_go_on_from_those_of_the_hello() {
-    let flight = |mut server: Connection| numbers(server.poll_transmit(START, &mut [0; 2048]).unwrap());
+    let flight = |mut server: Watched| numbers(server.poll_transmit(START, &mut [0; 2048]).unwrap());
     World::unchecked().run(|| {
         let server = server_for(&without_cookies(), 3, 9);
         assert_eq!(flight(server), [(9, 3), (10, 4)], "ServerHello, ServerHelloDone");
