@@ -129,7 +129,7 @@ impl Recipe {
             server.expect("the server's settings fit"),
         );
         let version = Some(ProtocolVersion::DTLS1_3).filter(|_| self.both_speak13());
-        Setup { version, ..setup }
+        Setup { version, cookies: self.listener.cookies, ..setup }
     }
 
     fn both_speak13(&self) -> bool {

@@ -2,9 +2,12 @@
 //!
 //! With the feature `model` it also checks that records which cannot be authentic change nothing (S9): those of a protected
 //! epoch that the peer never sent, and unprotected ones once protected ones are read; and that no hello of DTLS 1.3 that was
-//! changed on its way is accepted (S3).
+//! changed on its way is accepted (S3). [`Step::Rebind`] needs it too: then a hello brings a cookie that its own address was
+//! given (S10).
 
 use dtls_core::Instant;
+#[cfg(feature = "model")]
+use scripted_peer::cookies;
 use simulated_network::Side;
 
 #[cfg(feature = "model")]
@@ -25,12 +28,31 @@ pub struct Script {
     /// What is under way.
     pub mailbox: Mailbox,
     messages: u16,
+    /// Which cookie was given to the client at which of its addresses, where the listener demands them.
+    #[cfg(feature = "model")]
+    cookies: Option<Vec<(usize, Vec<u8>)>>,
+    /// How often the client's address has changed.
+    #[cfg(feature = "model")]
+    address: usize,
+    /// What came from others who have the key.
+    #[cfg(feature = "model")]
+    foreign: Vec<Letter>,
 }
 
 impl Script {
     /// Both ends, just started; the first ClientHello is live.
     pub fn new(setup: &Setup) -> Self {
-        let mut script = Self { ends: Ends::new(setup), mailbox: Mailbox::default(), messages: 0 };
+        let mut script = Self {
+            ends: Ends::new(setup),
+            mailbox: Mailbox::default(),
+            messages: 0,
+            #[cfg(feature = "model")]
+            cookies: setup.cookies.then(Vec::new),
+            #[cfg(feature = "model")]
+            address: 0,
+            #[cfg(feature = "model")]
+            foreign: Vec::new(),
+        };
         script.post();
         script
     }
@@ -62,8 +84,27 @@ impl Script {
                 // Whoever was not asked has no use for it.
                 let _refused = self.ends.provide_psk(found.then_some(crate::KEY));
             }
+            #[cfg(feature = "model")]
+            Step::Rebind => {
+                self.address += 1;
+                self.ends.rebind();
+            }
             _ => {}
         }
+        self.post();
+    }
+
+    /// A datagram that neither end has sent arrives at `to`.
+    pub fn inject(&mut self, to: Side, bytes: &[u8]) {
+        self.deliver(&Letter { to, bytes: bytes.to_vec(), genuine: false });
+        self.post();
+    }
+
+    /// A datagram of another connection between two who have the same key arrives where its kind goes.
+    pub fn splice(&mut self, letter: &Letter) {
+        #[cfg(feature = "model")]
+        self.foreign.push(letter.clone());
+        self.deliver(letter);
         self.post();
     }
 
@@ -94,6 +135,7 @@ impl Script {
         #[cfg(feature = "model")]
         if is_first {
             self.check_bound(letter);
+            self.check_cookie(letter);
         }
         #[cfg(feature = "model")]
         if let Some(before) = before {
@@ -135,10 +177,23 @@ impl Script {
             return;
         }
         // Of several, one that cannot be read is passed over.
-        let genuine: Vec<_> = self.mailbox.sent().iter().flat_map(client_hellos).collect();
+        let genuine: Vec<_> =
+            self.mailbox.sent().iter().chain(&self.foreign).flat_map(client_hellos).collect();
         let mut hellos = client_hellos(letter).peekable();
         let bound = hellos.peek().is_none() || hellos.any(|hello| genuine.contains(&hello));
         assert!(bound, "S3: a hello that nobody bound was answered: {:02x?}", letter.bytes);
+    }
+
+    /// A listener that goes on with a hello goes on with one whose cookie it has given to that address.
+    #[cfg(feature = "model")]
+    fn check_cookie(&self, letter: &Letter) {
+        let Some(given) = self.cookies.as_ref().filter(|_| self.ends.end(Side::Server).is_some()) else {
+            return;
+        };
+        let mut hellos = cookies::returned(&letter.bytes).peekable();
+        let is_own = |cookie: Option<Vec<u8>>| cookie.is_some_and(|c| given.contains(&(self.address, c)));
+        let accepted = hellos.peek().is_none() || hellos.any(is_own);
+        assert!(accepted, "S10: a hello without a cookie of its address was taken: {:02x?}", letter.bytes);
     }
 
     fn next_timer(&mut self) {
@@ -156,6 +211,10 @@ impl Script {
 
     fn post(&mut self) {
         for datagram in self.ends.take_outgoing() {
+            #[cfg(feature = "model")]
+            if let (Side::Server, Some(given)) = (datagram.from, &mut self.cookies) {
+                given.extend(cookies::given(&datagram.bytes).map(|cookie| (self.address, cookie)));
+            }
             self.mailbox.send(datagram.from, &datagram.bytes);
         }
     }

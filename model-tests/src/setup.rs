@@ -18,11 +18,13 @@ pub struct Setup {
     pub psk: Option<Vec<u8>>,
     /// The version that both can speak, if that is known: they must not connect in another one.
     pub version: Option<ProtocolVersion>,
+    /// Whether the listener is known to demand cookies.
+    pub cookies: bool,
 }
 
 impl Setup {
     /// Both configurations, seed 0 and room for any datagram.
     pub const fn new(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> Self {
-        Self { client, server, seed: 0, room: [2048; 2], psk: None, version: None }
+        Self { client, server, seed: 0, room: [2048; 2], psk: None, version: None, cookies: false }
     }
 }

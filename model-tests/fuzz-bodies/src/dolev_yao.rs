@@ -1,23 +1,31 @@
-//! One end against a peer that may say anything at any time: one that owns the key, or a stranger that does not.
+//! One end against a peer that may say anything at any time, from two addresses: one that owns the key, or a stranger that
+//! owns the key of another identity.
 
 use std::collections::{HashMap, HashSet};
 
 use arbitrary::{Arbitrary as _, Unstructured};
 use dtls_core::{
-    Arc, CipherSuite, ClientConfig, Connection, Event, Instant, Limits, Listener, ListenerLimits, PskMode,
-    ServerConfig, TraceSink, Verdict,
+    Arc, CipherSuite, ClientConfig, Connection, Event, Instant, Limits, Listener, ListenerLimits,
+    PeerIdentity, PskMode, ServerConfig, TraceSink, Verdict,
 };
 use ideal_crypto::World;
 use monitors::{Role, Watch};
-use scripted_peer::{Content, End, Record, ScriptedPeer, Settings, What, action::Seal};
+use scripted_peer::{
+    Content, End, Message, Record, ScriptedPeer, Settings, What,
+    action::{PskForm, Seal},
+    cookies,
+};
 use simulated_network::Prng;
 
 const IDENTITY: &[u8] = b"dolev";
 const KEY: &[u8] = b"a key that both ends know";
-const OTHER_KEY: &[u8] = b"a key that nobody knows";
+/// Whom a peer is for who calls itself by an unknown name ([`scripted_peer`] knows one).
+const OTHER_IDENTITY: &[u8] = b"somebody else";
+/// The key of that identity, where the end knows it, and no key otherwise.
+const OTHER_KEY: &[u8] = b"a key that is of no use to others";
 /// The content type of application data.
 const DATA: u8 = 23;
-const ADDRESS: &[u8] = &[192, 0, 2, 1, 0x16, 0x33];
+const ADDRESSES: [&[u8]; 2] = [&[192, 0, 2, 1, 0x16, 0x33], &[192, 0, 2, 2, 0x16, 0x33]];
 const ROOM: usize = 2048;
 /// More actions than this are no use.
 const MAX_ACTIONS: usize = 200;
@@ -46,6 +54,10 @@ pub struct Met {
     pub options: u8,
     /// The end was connected.
     pub connected: bool,
+    /// The end was connected to a stranger as the one it is.
+    pub as_other: bool,
+    /// The peer had asked for a cookie at more than one address.
+    pub moved: bool,
     /// The end delivered data.
     pub delivered: bool,
     /// The end failed.
@@ -54,9 +66,9 @@ pub struct Met {
     pub closed: bool,
 }
 
-/// Reads `data` as options and what the peer says and does. Every monitor watches the end. Besides: a stranger is never
-/// connected to, and nothing it says is delivered; what is delivered was said under the keys for data, and no more often than it
-/// was said; a peer that shook hands as it should can read what the end's application sends; whoever waits has a timer.
+/// Reads `data` as options and what the peer says and does. Every monitor watches the end. Besides: a stranger is connected to
+/// as itself at most, never as the identity whose key it has not; a cookie is of use only at the address it was given to; what
+/// is delivered was said under the keys for data, and no more often than it was said; a peer that shook hands as it should can read what the end's application sends; whoever waits has a timer.
 pub fn dolev_yao(data: &[u8]) -> Met {
     let (options, rest) = data.split_first().unwrap_or((&0, &[]));
     let mut actions = Unstructured::new(rest);
@@ -78,7 +90,14 @@ struct Talk {
     world: World,
     rng: Prng,
     now: Instant,
-    asked: bool,
+    /// Which of the addresses the peer speaks from.
+    address: usize,
+    /// Whether a client calls itself [`OTHER_IDENTITY`].
+    as_other: bool,
+    /// The cookies that were given to each address.
+    cookies: Vec<(usize, Vec<u8>)>,
+    /// The identity whose key the application was asked for.
+    asked: Option<Vec<u8>>,
     /// The peer has sent other handshake messages than it should before the end was connected: it cannot be sure what was
     /// taken in of them.
     unsure: bool,
@@ -126,7 +145,10 @@ impl Talk {
             world: World::default(),
             rng: Prng::new(1),
             now,
-            asked: false,
+            address: 0,
+            as_other: false,
+            cookies: Vec::new(),
+            asked: None,
             unsure: false,
             last: Vec::new(),
             said: HashMap::new(),
@@ -152,6 +174,9 @@ impl Talk {
                 ServerConfig::builder(provider).suites(suites).psk_modes(&[mode]).limits(limits).trace(watch);
             let config = match has(options::DEFERRED) {
                 true => config.psk_deferred(),
+                false if has(options::STRANGER) => {
+                    config.psk_table([(IDENTITY, KEY), (OTHER_IDENTITY, OTHER_KEY)])
+                }
                 false => config.psk_table([(IDENTITY, KEY)]),
             };
             let config = config.listener(listener).build().expect("a good configuration");
@@ -170,14 +195,22 @@ impl Talk {
     /// One thing that the peer, the network, the time or the application does.
     fn act(&mut self, actions: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         match actions.arbitrary::<u8>()? {
-            0..=99 => {
-                for record in World::unchecked().run(|| self.peer.honest()) {
+            0..=91 => {
+                for record in self.honest() {
                     self.say(&[record]);
+                }
+            }
+            92..=99 => {
+                // The right thing in the wrong epoch, and not what should come before it.
+                let epoch = actions.arbitrary::<u8>()? % 4;
+                if let Some(record) = self.honest().pop() {
+                    self.unsure |= !self.met.connected;
+                    self.say(&[Record { epoch: epoch.into(), ..record }]);
                 }
             }
             100..=119 => {
                 // Several records in one datagram.
-                let records = World::unchecked().run(|| self.peer.honest());
+                let records = self.honest();
                 self.say(&records);
             }
             120..=199 => {
@@ -203,7 +236,13 @@ impl Talk {
             225..=234 => self.let_time_pass(),
             235..=239 => self.answer(KEY),
             240..=242 => self.answer(OTHER_KEY),
-            243..=250 => self.send(),
+            243..=249 => self.send(),
+            250 => {
+                let close_notify = Content::Alert { level: 1, description: 0 };
+                [1, 3].into_iter().for_each(|epoch| self.say(&[Record::new(epoch, close_notify.clone())]));
+            }
+            251 => self.address = 1 - self.address,
+            252 => self.as_other = !self.as_other,
             _ => {
                 if let Some(connection) = &mut self.connection {
                     self.world.run(|| connection.close());
@@ -212,6 +251,20 @@ impl Talk {
             }
         }
         Ok(())
+    }
+
+    /// What a peer that follows the rules would say now, under either name.
+    fn honest(&self) -> Vec<Record> {
+        let mut records = World::unchecked().run(|| self.peer.honest());
+        for record in records.iter_mut().filter(|_| self.as_other) {
+            let Content::Handshake(handshake) = &mut record.content else { continue };
+            match &mut handshake.message {
+                Message::ClientHello(form) => form.psk = PskForm::Unknown,
+                Message::ClientKeyExchange(form) => form.known_identity = false,
+                _ => {}
+            }
+        }
+        records
     }
 
     fn say(&mut self, records: &[Record]) {
@@ -236,7 +289,7 @@ impl Talk {
 
     fn deliver(&mut self, mut datagram: Vec<u8>) {
         self.last.clone_from(&datagram);
-        let Self { door, connection, world, rng, now, met, said, .. } = self;
+        let Self { door, connection, world, rng, now, met, said, address, cookies, last, .. } = self;
         let mut reply = Vec::new();
         world.run(|| match (&mut *connection, door) {
             (Some(connection), _) => {
@@ -251,9 +304,16 @@ impl Talk {
             }
             (None, Some((config, listener))) => {
                 let mut out = [0; ROOM];
-                match listener.handle(*now, rng, ADDRESS, &mut datagram, &mut out) {
-                    Verdict::Reply(bytes) => reply = bytes.to_vec(),
+                match listener.handle(*now, rng, ADDRESSES[*address], &mut datagram, &mut out) {
+                    Verdict::Reply(bytes) => {
+                        cookies.extend(cookies::given(bytes).map(|cookie| (*address, cookie)));
+                        met.moved |= cookies.iter().any(|(other, _)| other != address);
+                        reply = bytes.to_vec();
+                    }
                     Verdict::Accept(accepted) => {
+                        if met.options & options::COOKIES != 0 {
+                            check_cookie(last, |cookie| cookies.contains(&(*address, cookie)));
+                        }
                         *connection = Some(Connection::server(Arc::clone(config), &accepted, *now, rng));
                     }
                     _ => {}
@@ -281,14 +341,21 @@ impl Talk {
         while let Some(event) = connection.poll_event() {
             match event {
                 Event::Connected => met.connected = true,
-                Event::NeedPsk { .. } => *asked = true,
+                Event::NeedPsk { identity } => *asked = Some(identity),
                 Event::Closed(dtls_core::CloseReason::Failed(_)) => met.failed = true,
                 Event::Closed(_) => met.closed = true,
                 _ => {}
             }
         }
         let stranger = met.options & options::STRANGER != 0;
-        assert!(!(stranger && met.connected), "S3: connected to somebody who has no key");
+        if met.connected
+            && let Some(negotiated) = connection.negotiated()
+        {
+            let own = if stranger { OTHER_IDENTITY } else { IDENTITY };
+            let is_own = negotiated.peer == PeerIdentity::Psk(own.to_vec());
+            assert!(is_own, "S3: connected to somebody who has no key of {:?}", negotiated.peer);
+            met.as_other |= stranger;
+        }
         let waits = !connection.is_established() && !connection.is_closed();
         assert!(!waits || connection.poll_timeout().is_some(), "L3: waits without a timer");
     }
@@ -306,10 +373,12 @@ impl Talk {
 
     fn answer(&mut self, key: &[u8]) {
         let stranger = self.met.options & options::STRANGER != 0;
-        let Some(connection) = self.connection.as_mut().filter(|_| self.asked) else { return };
-        self.asked = false;
-        // A stranger's key is no key of this server.
-        let key = (key == KEY || !stranger).then_some(key);
+        let Some(connection) = &mut self.connection else { return };
+        let Some(asked) = self.asked.take() else { return };
+        // No identity is given the key of another, but perhaps a wrong one.
+        let wrong = !stranger && key == OTHER_KEY;
+        let owner = if key == KEY { IDENTITY } else { OTHER_IDENTITY };
+        let key = (wrong || asked == owner).then_some(key);
         // An end that has failed meanwhile does not want it any more.
         let _told = self.world.run(|| connection.provide_psk(&mut self.rng, key));
         self.settle();
@@ -324,6 +393,13 @@ impl Talk {
         let read = heard.iter().any(|heard| heard.what == What::Data(b"to the peer".to_vec()));
         assert!(read || self.unsure, "S1: connected to somebody who cannot read: {heard:?}");
     }
+}
+
+/// Checks that one of the hellos that came whole has a `valid` cookie.
+fn check_cookie(datagram: &[u8], valid: impl Fn(Vec<u8>) -> bool) {
+    let mut hellos = cookies::returned(datagram).peekable();
+    let accepted = hellos.peek().is_none() || hellos.any(|cookie| cookie.is_some_and(&valid));
+    assert!(accepted, "S10: a hello was answered without a cookie that its address was given");
 }
 
 /// The application data in a record of an epoch for data.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use dtls_core::Rng as _;
-use fuzz_bodies::Met;
+use fuzz_bodies::{Met, Ran};
 use simulated_network::Prng;
 
 fn replay(target: &str, mut body: impl FnMut(&[u8])) -> usize {
@@ -53,17 +53,44 @@ fn dolev_yao() {
     assert!(inputs >= 100 && connected >= 100 && delivered >= 40 && failed >= 40);
 }
 
+#[test]
+fn network_attacker() {
+    let mut ran = Vec::new();
+    let inputs = replay("network_attacker", |input| ran.push(fuzz_bodies::network_attacker(input)));
+    let of = |is: fn(&Ran) -> bool| ran.iter().filter(|ran| is(ran)).count();
+    println!("{inputs} inputs: {} connected, {} delivered", of(|ran| ran.connected), of(|ran| ran.delivered));
+    assert!(inputs >= 50 && of(|ran| ran.connected) >= 100 && of(|ran| ran.delivered) >= 40);
+}
+
+/// So many inputs of no meaning.
+fn at_random(seed: u64, count: usize, mut body: impl FnMut(&[u8])) {
+    let mut rng = Prng::new(seed);
+    for _ in 0..count {
+        let mut input = vec![0; 1 + rng.below(300) as usize];
+        rng.try_fill(&mut input).unwrap();
+        body(&input);
+    }
+}
+
+/// Bytes of no meaning reach every kind of handshake and every attack.
+#[test]
+fn network_attacker_at_random() {
+    let mut ran = BTreeMap::new();
+    at_random(6, 5_000, |input| *ran.entry(fuzz_bodies::network_attacker(input)).or_insert(0) += 1);
+    let of = |is: fn(&Ran) -> bool| ran.iter().filter(|(ran, _)| is(ran)).map(|(_, n)| n).sum::<usize>();
+    let attacks: [fn(&Ran) -> bool; 6] =
+        [|r| r.connected, |r| r.delivered, |r| r.spliced, |r| r.keyed, |r| r.leaked, |r| r.moved];
+    println!("{} ways to end; {:?}", ran.len(), attacks.map(of));
+    assert!(attacks.iter().all(|attack| of(*attack) > 50));
+}
+
 /// Bytes of no meaning, and how far they get.
 #[test]
 fn dolev_yao_at_random() {
-    let mut rng = Prng::new(5);
     let mut met = BTreeMap::new();
-    for _ in 0..20_000 {
-        let mut input = vec![0; 1 + rng.below(300) as usize];
-        rng.try_fill(&mut input).unwrap();
-        *met.entry(fuzz_bodies::dolev_yao(&input)).or_insert(0) += 1;
-    }
+    at_random(5, 20_000, |input| *met.entry(fuzz_bodies::dolev_yao(input)).or_insert(0) += 1);
     let of = |is: fn(&Met) -> bool| met.keys().filter(|met| is(met)).count();
     println!("{} ways to end; {} connected", met.len(), of(|met| met.connected));
+    println!("{} connected as another, {} at two addresses", of(|met| met.as_other), of(|met| met.moved));
     assert!(of(|met| met.connected && met.delivered) > 20);
 }

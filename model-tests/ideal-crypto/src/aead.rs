@@ -1,5 +1,7 @@
 //! Ideal authenticated encryption: a keystream and a tag from the mixer, checked against the world.
 
+use core::hint::black_box;
+
 use dtls_core::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 
 use crate::{
@@ -122,7 +124,7 @@ impl AeadKey for IdealKey {
         let mut expected = [0; 16];
         let expected = &mut expected[..self.tag_len];
         self.tag(nonce, aad, buffer, expected);
-        if expected != tag {
+        if !is_same(expected, tag) {
             buffer.fill(POISON);
             world::current(world::World::open_failed);
             return Err(CryptoError);
@@ -131,4 +133,10 @@ impl AeadKey for IdealKey {
         world::current(|world| world.opened(buffer));
         Ok(())
     }
+}
+
+/// Whether two tags are the same, told in a way that a fuzzer which watches comparisons does not learn the right one from.
+fn is_same(expected: &[u8], tag: &[u8]) -> bool {
+    let differences = expected.iter().zip(tag).fold(0, |sum, (a, b)| black_box(sum | (a ^ b)));
+    expected.len() == tag.len() && differences == 0
 }

@@ -19,6 +19,7 @@ pub mod action;
 pub mod codec;
 mod compose;
 mod conversation;
+pub mod cookies;
 mod hear;
 mod honest;
 mod outgoing;

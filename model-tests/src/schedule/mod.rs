@@ -31,7 +31,6 @@ pub struct Schedule(pub Vec<Step>);
 
 /// One thing that happens. A datagram is live from being sent until it is delivered or dropped.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Step {
     /// The live datagram arrives.
@@ -64,28 +63,23 @@ pub enum Step {
     /// So many microseconds pass.
     Advance(u32),
     /// An application sends so many bytes.
-    Send(#[cfg_attr(feature = "arbitrary", arbitrary(with = fuzz::arbitrary_side))] Side, u16),
+    Send(Side, u16),
     /// An application closes its connection.
-    Close(#[cfg_attr(feature = "arbitrary", arbitrary(with = fuzz::arbitrary_side))] Side),
+    Close(Side),
     /// A datagram of another connection between such ends arrives where its kind goes. Only a run that has another
     /// connection knows any.
-    #[cfg_attr(feature = "arbitrary", arbitrary(skip))]
     Foreign(u16),
     /// From now on the client's datagrams come from another address. Only runs whose ends have addresses notice.
-    #[cfg_attr(feature = "arbitrary", arbitrary(skip))]
     Rebind,
     /// The server's application answers that it has, or has not, the key it was asked for.
-    #[cfg_attr(feature = "arbitrary", arbitrary(skip))]
     Psk(bool),
 }
 
 /// A plaintext record made up by an attacker on the path.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[allow(clippy::exhaustive_structs, reason = "plain data")]
 pub struct Forgery {
     /// Where it arrives.
-    #[cfg_attr(feature = "arbitrary", arbitrary(with = fuzz::arbitrary_side))]
     pub to: Side,
     /// Content type.
     pub content_type: u8,
