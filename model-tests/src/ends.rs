@@ -39,6 +39,8 @@ pub struct Ends {
     version: Option<ProtocolVersion>,
     /// Datagrams that were produced and not taken yet.
     outgoing: Vec<Outgoing>,
+    /// Whether both ends were found to have the same keys.
+    agreed: bool,
     /// Whether the server's trace was asked for before there was a server.
     #[cfg(feature = "model")]
     traces_server: bool,
@@ -101,6 +103,7 @@ impl Ends {
             psk: setup.psk.clone(),
             version: setup.version,
             outgoing: Vec::new(),
+            agreed: false,
             #[cfg(feature = "model")]
             traces_server: false,
         };
@@ -363,13 +366,31 @@ impl Ends {
         }
     }
 
-    fn check_agreement(&self) {
+    fn check_agreement(&mut self) {
         let facts = Side::BOTH.map(|side| self.end(side).and_then(|end| end.connection.negotiated()));
         if let [Some(client), Some(server)] = facts {
+            #[cfg(feature = "model")]
+            self.client.monitor.note_negotiated(client);
             assert_eq!(client, server, "S1: the ends disagree on what was negotiated");
             let best = self.version.unwrap_or(client.version);
             assert_eq!(client.version, best, "S14: both ends can do better");
+            self.check_keys();
         }
+    }
+
+    /// What both ends derive from their keys and the whole handshake is the same, once.
+    fn check_keys(&mut self) {
+        let Self { world, client, server: Some(server), agreed, .. } = self else { return };
+        if *agreed {
+            return;
+        }
+        let exported = [&*client, server].map(|end| {
+            let mut key = [0; 16];
+            let done = world.run(|| end.connection.export("EXPORTER-agreement", Some(b"S1"), &mut key));
+            done.map(|()| key)
+        });
+        assert_eq!(exported[0], exported[1], "S1: the ends have different keys");
+        *agreed = exported[0].is_ok();
     }
 }
 

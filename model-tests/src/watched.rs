@@ -5,7 +5,7 @@ use core::{
     ops::{Deref, DerefMut},
 };
 
-use dtls_core::Connection;
+use dtls_core::{Connection, TraceEvent};
 use monitors::{Monitor, Role};
 
 /// Used like the connection itself. What has happened is gone through whenever it is used again, and when it is dropped.
@@ -35,7 +35,13 @@ impl Watched {
     /// With the id of the property that does not hold.
     #[track_caller]
     pub fn check(&mut self) {
-        self.connection.take_trace().iter().for_each(|event| self.monitor.note(event));
+        let Self { connection, monitor } = self;
+        for event in connection.take_trace() {
+            monitor.note(&event);
+            if let (TraceEvent::Established, Some(negotiated)) = (event, connection.negotiated()) {
+                monitor.note_negotiated(negotiated);
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What `Debug` prints ends up in logs: no part of a connection shows a secret there, in whatever state it is.
+//! What `Debug` prints ends up in logs: no part of a connection shows a secret there, in whatever state it is; nor does any
+//! datagram.
 
 use core::{cell::RefCell, fmt::Debug, time::Duration};
 use std::collections::{BTreeSet, HashSet};
@@ -143,10 +144,18 @@ fn states_of(recipe: &Recipe) -> HashSet<StateKind> {
     pair.close(Side::Client);
     pair.run_for(Duration::from_secs(1));
     look(&pair);
+    pair.network.sent().iter().for_each(|sent| carries_no_secret(&sent.bytes));
     states
 }
 
-/// Secrets are never in `Debug`: keys of the application, of the key schedule, of records and cookies, and shared secrets.
+fn carries_no_secret(datagram: &[u8]) {
+    SECRETS.with_borrow(|secrets| {
+        let carried = datagram.windows(8).find(|window| secrets.contains(*window));
+        assert_eq!(carried, None, "S2: a secret is in {datagram:02x?}");
+    });
+}
+
+/// Secrets are never in `Debug`, nor on the wire: keys of the application, of the key schedule, of records and cookies, and shared secrets.
 #[test]
 fn no_state_shows_a_secret() {
     let recipes = [

@@ -8,7 +8,7 @@ use core::{ops::Range, time::Duration};
 
 use dtls_core::{CipherSuite, ListenerLimits, NamedGroup, ProtocolVersion, PskMode};
 use model_tests::{Pair, Recipe, Setup, Side};
-use simulated_network::{Faults, Network, Plan};
+use simulated_network::{Fate, Faults, Network, Plan};
 
 /// One kind of handshake.
 struct Case {
@@ -23,6 +23,9 @@ struct Case {
 
 const PSK12: CipherSuite = CipherSuite::TLS_PSK_WITH_AES_128_CCM_8;
 const PSK13: CipherSuite = CipherSuite::TLS_AES_128_CCM_SHA256;
+
+/// As [`Faults::default`] has it.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
 
 /// The shortest DTLS 1.2 handshake; a second suite makes the hello longer.
 fn case12() -> Case {
@@ -178,7 +181,11 @@ fn every_subset_of_lost_first_transmissions(case: &Case) {
         timeouts_at_worst = timeouts_at_worst.max(timeouts(&pair));
         millis_at_worst = millis_at_worst.max(millis);
         millis_in_all += millis;
+        let lost = pair.network.sent().iter().filter(|sent| sent.fate == Fate::Planned).count() as u32;
+        assert!(timeouts(&pair) <= most_timeouts(lost), "L1: {lost} lost\n{}", pair.diagram());
+        assert!(millis <= most_millis(lost), "L2: {lost} lost, {millis} ms\n{}", pair.diagram());
     }
+    assert!(timeouts_at_worst <= 7 && millis_at_worst <= 40_000, "the worst that is known");
     let patterns = 1_u64 << bits;
     println!(
         "{}: {patterns} patterns of lost first transmissions: {timeouts_at_worst} timeouts at worst, \
@@ -186,6 +193,17 @@ fn every_subset_of_lost_first_transmissions(case: &Case) {
         case.name,
         millis_in_all / u128::from(patterns)
     );
+}
+
+/// L1: no more timers run out than datagrams are lost, and one for the end that missed the last one.
+fn most_timeouts(lost: u32) -> u32 {
+    lost + 1
+}
+
+/// L2: what as many timeouts take with back-off (RFC 6347 §4.2.4.1), and four round trips.
+fn most_millis(lost: u32) -> u128 {
+    let waited: u128 = (0..lost).map(|i| (1_000_u128 << i.min(20)).min(60_000)).sum();
+    waited + 4 * ROUND_TRIP.as_millis()
 }
 
 #[test]

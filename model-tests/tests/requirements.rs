@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use monitors::{Pattern, Role, patterns};
+
 /// How a requirement stands.
 const STATUSES: [&str; 5] = ["tested", "not met", "not built yet", "cannot apply", "missing"];
 /// The levels of requirements, most binding first.
@@ -119,16 +121,36 @@ fn every_requirement_has_its_tests_or_a_reason() {
     }
 }
 
+/// What is told by the order of things is watched for by a monitor under one of its patterns' names, or there is a reason.
+fn check_watched(place: &str, name: &str, watched: &str) {
+    let role = match place {
+        "known" => return assert_eq!(watched, "", "{name}: is not told by the order of things"),
+        "server" => Some(Role::Server),
+        "client" => Some(Role::Client),
+        _ => None,
+    };
+    if watched.strip_prefix("no: ").is_some_and(|reason| !reason.is_empty()) {
+        return;
+    }
+    for pattern in watched.split("; ") {
+        let fits =
+            |p: &&Pattern| p.name == pattern && (role.is_none() || p.role.is_none_or(|of| Some(of) == role));
+        let is_known = monitors::BESIDE_PATTERNS.contains(&pattern) || patterns().any(|p| fits(&p));
+        assert!(is_known, "{place}, {name}: no monitor watches for '{pattern}'");
+    }
+}
+
 /// Of the misbehaviours of other implementations, by where they stand: how many there are.
 const MISBEHAVIOURS: [(&str, usize); 4] = [("server", 21), ("client", 19), ("1.3", 24), ("known", 31)];
 
 #[test]
 fn every_misbehaviour_has_its_test_and_its_guard_or_a_reason() {
     let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements/misbehaviours.tsv");
-    let table = rows(&table, ["where", "name", "status", "tests", "guards", "note"]);
+    let table = rows(&table, ["where", "name", "status", "tests", "guards", "watched", "note"]);
     let mut sources = Sources::default();
     let mut names = BTreeSet::new();
-    for [place, name, status, tests, guards, note] in &table {
+    for [place, name, status, tests, guards, watched, note] in &table {
+        check_watched(place, name, watched);
         assert!(names.insert((place, name)), "{place}, {name} stands twice");
         assert!(["tested", "not built yet", "cannot apply"].contains(&&**status), "{name}: {status}");
         if status == "tested" {

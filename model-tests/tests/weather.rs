@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use dtls_core::{CipherSuite, CloseReason, Error};
+use dtls_core::{CipherSuite, CloseReason, Error, ProtocolVersion};
 use model_tests::{Pair, Recipe, Setup, Side};
 use simulated_network::{Faults, Network};
 
@@ -50,4 +50,32 @@ fn bad_links() {
             times.len()
         );
     }
+}
+
+/// S19: a run is what its seed makes it, to the last byte and microsecond.
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let of_both = |seed| {
+        let recipe = Recipe {
+            suites: vec![CipherSuite::TLS_AES_128_CCM_SHA256, CipherSuite::TLS_PSK_WITH_AES_128_CCM_8],
+            versions: [
+                vec![ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2],
+                vec![[ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2][seed as usize % 2]],
+            ],
+            ..Recipe::new(ideal_crypto::PROVIDER)
+        };
+        Setup { seed, room: [228; 2], ..recipe.setup() }
+    };
+    let run = |seed| {
+        let setup = of_both(seed);
+        let mut pair = Pair::on(&setup, Network::new(setup.seed, BAD));
+        pair.run_for(Duration::from_secs(120));
+        let sent: Vec<_> =
+            pair.network.sent().iter().map(|sent| (sent.at, sent.from, sent.bytes.clone())).collect();
+        sent
+    };
+    for seed in 0..100 {
+        assert!(run(seed) == run(seed), "S19: two runs of seed {seed} differ");
+    }
+    assert!(run(0) != run(2), "another seed, another run");
 }

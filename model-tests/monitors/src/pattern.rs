@@ -1,11 +1,13 @@
-//! Bugs that other implementations had, as automata of two states over what one end does.
-//!
-//! Named as in the bug report of dtls-fuzzer, whose authors found them in deployed libraries; those for DTLS 1.3 are their
-//! counterparts. What needs certificates is named with the messages that must not be taken in without them.
+//! Bugs that other implementations had, as small automata over what one end does.
 
-use dtls_core::{AlertDescription, HandshakeType, TraceEvent};
+mod table;
+
+use dtls_core::{HandshakeType, TraceEvent};
 
 use crate::Role;
+
+pub(crate) use table::COUNT;
+pub use table::patterns;
 
 /// A bug, as something that must never happen in a certain order.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +20,42 @@ pub struct Pattern {
     shape: Shape,
 }
 
-type Event = fn(&TraceEvent) -> bool;
+/// What a pattern is made of.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "there are two")]
+pub enum Step<'e> {
+    /// A message of this type has its turn. It may still be refused.
+    Came(HandshakeType),
+    /// Anything of the trace; of messages only those that did not end the connection.
+    Did(&'e TraceEvent),
+}
+
+/// Tells patterns of messages only once it is known whether they were accepted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Messages {
+    /// The message that had its turn last, until something else happens.
+    pending: Option<TraceEvent>,
+    /// The message that was accepted with the event before.
+    accepted: Option<TraceEvent>,
+}
+
+impl Messages {
+    /// What `event` is to a pattern. A message that ends the connection was not accepted.
+    pub(crate) fn steps<'e>(&'e mut self, event: &'e TraceEvent) -> impl Iterator<Item = Step<'e>> {
+        let refused = matches!(event, TraceEvent::Failed { .. });
+        self.accepted = self.pending.take().filter(|_| !refused);
+        let now = match event {
+            TraceEvent::MessageProcessed { typ, .. } => {
+                self.pending = Some(*event);
+                Step::Came(*typ)
+            }
+            _ => Step::Did(event),
+        };
+        self.accepted.as_ref().map(Step::Did).into_iter().chain([now])
+    }
+}
+
+type Event = fn(&Step<'_>) -> bool;
 
 /// What happens in which order.
 #[derive(Clone, Copy, Debug)]
@@ -31,249 +68,53 @@ enum Shape {
     Without(Event, Event),
     /// It happens again.
     Twice(Event),
+    /// The first happens again without the second in between.
+    Again(Event, Event),
+    /// The first happens, the second having happened since the third and since the beginning.
+    Since(Event, Event, Event),
+    /// Any other, at first in 0, which leads to [`FOUND`] where the bug shows.
+    States(fn(u8, &Step<'_>) -> u8),
 }
 
+/// The state of an automaton that has found its bug.
+const FOUND: u8 = u8::MAX;
+
 impl Pattern {
-    /// Whether the bug shows with `event`. `armed` is the automaton's state, at first `false`.
-    pub fn step(&self, armed: &mut bool, event: &TraceEvent) -> bool {
+    /// Whether the bug shows with `step`. `state` is the automaton's, at first 0.
+    pub fn step(&self, state: &mut u8, step: &Step<'_>) -> bool {
+        let armed = *state == 1;
         match self.shape {
-            Shape::Ever(bad) => bad(event),
+            Shape::Ever(bad) => bad(step),
             Shape::After(then, first) => {
-                let bad = *armed && then(event);
-                *armed |= first(event);
-                bad
+                *state = u8::from(armed || first(step));
+                armed && then(step)
             }
             Shape::Without(then, needed) => {
-                let bad = !*armed && then(event);
-                *armed |= needed(event);
-                bad
+                *state = u8::from(armed || needed(step));
+                !armed && then(step)
             }
             Shape::Twice(one) => {
-                let now = one(event);
-                let bad = *armed && now;
-                *armed |= now;
+                let now = one(step);
+                *state |= u8::from(now);
+                armed && now
+            }
+            Shape::Again(one, unless) => {
+                let now = one(step);
+                *state = u8::from((armed && !unless(step)) || now);
+                armed && now
+            }
+            Shape::Since(then, first, unless) => {
+                let bad = armed && then(step);
+                *state = u8::from((armed && !unless(step)) || first(step));
                 bad
+            }
+            Shape::States(next) => {
+                *state = next(*state, step);
+                *state == FOUND
             }
         }
     }
 }
 
-/// How many there are.
-pub(crate) const COUNT: usize = BOTH.len() + SERVER.len() + CLIENT.len();
-
-/// Every pattern.
-pub fn patterns() -> impl Iterator<Item = &'static Pattern> {
-    BOTH.iter().chain(SERVER).chain(CLIENT)
-}
-
-const fn both(name: &'static str, shape: Shape) -> Pattern {
-    Pattern { name, role: None, shape }
-}
-
-const fn server(name: &'static str, shape: Shape) -> Pattern {
-    Pattern { name, role: Some(Role::Server), shape }
-}
-
-const fn client(name: &'static str, shape: Shape) -> Pattern {
-    Pattern { name, role: Some(Role::Client), shape }
-}
-
-const BOTH: &[Pattern] = &[
-    both("early Finished", Shape::Ever(|e| message(e, HandshakeType::FINISHED) && epoch_of(e) == Some(0))),
-    both("Finished before CCS", Shape::Without(|e| message(e, HandshakeType::FINISHED), reads_keys)),
-    both("multiple CCS", Shape::Twice(|e| matches!(e, TraceEvent::ReadEpoch { epoch: 1 }))),
-    both("multiple Finished", Shape::Twice(|e| message(e, HandshakeType::FINISHED))),
-    both(
-        "Finished under the keys of data",
-        Shape::Ever(|e| message(e, HandshakeType::FINISHED) && epoch_of(e) > Some(2)),
-    ),
-    both("established twice", Shape::Twice(is_established)),
-    both(
-        "established without Finished",
-        Shape::Without(is_established, |e| message(e, HandshakeType::FINISHED)),
-    ),
-    both(
-        "continue after close_notify",
-        Shape::After(goes_on, |e| alert_received(e, AlertDescription::CloseNotify)),
-    ),
-    both(
-        "continue after fatal alert",
-        Shape::After(
-            goes_on,
-            |e| matches!(e, TraceEvent::AlertReceived { description, .. } if *description != AlertDescription::CloseNotify),
-        ),
-    ),
-    both(
-        "Certificate, CertificateRequest or CertificateVerify without certificates",
-        Shape::Ever(|e| {
-            message(e, HandshakeType::CERTIFICATE)
-                || message(e, HandshakeType::CERTIFICATE_REQUEST)
-                || message(e, HandshakeType::CERTIFICATE_VERIFY)
-        }),
-    ),
-    both(
-        "KeyUpdate before Finished",
-        Shape::Without(|e| message(e, HandshakeType::KEY_UPDATE), is_established),
-    ),
-    both("EndOfEarlyData", Shape::Ever(|e| message(e, HandshakeType(5)))),
-    both(
-        "data from the handshake of DTLS 1.3",
-        Shape::Ever(
-            |e| matches!(e, TraceEvent::Delivered { number } if number.epoch() == 2 || number.epoch() == 0),
-        ),
-    ),
-];
-
-const SERVER: &[Pattern] = &[
-    // The hello that makes the connection was taken in by the listener.
-    server("handshake restarted", Shape::Ever(|e| message(e, HandshakeType::CLIENT_HELLO))),
-    server(
-        "insecure renegotiation",
-        Shape::After(|e| message(e, HandshakeType::CLIENT_HELLO), is_established),
-    ),
-    server("multiple ClientKeyExchange", Shape::Twice(|e| message(e, HandshakeType::CLIENT_KEY_EXCHANGE))),
-    server(
-        "ClientKeyExchange under keys",
-        Shape::After(|e| message(e, HandshakeType::CLIENT_KEY_EXCHANGE), reads_keys),
-    ),
-    server(
-        "what only a server says",
-        Shape::Ever(|e| {
-            message(e, HandshakeType::SERVER_HELLO)
-                || message(e, HandshakeType::HELLO_VERIFY_REQUEST)
-                || message(e, HandshakeType::SERVER_KEY_EXCHANGE)
-                || message(e, HandshakeType::SERVER_HELLO_DONE)
-                || message(e, HandshakeType::ENCRYPTED_EXTENSIONS)
-                || message(e, HandshakeType::NEW_SESSION_TICKET)
-        }),
-    ),
-];
-
-const CLIENT: &[Pattern] = &[
-    client("multiple ServerKeyExchange", Shape::Twice(|e| message(e, HandshakeType::SERVER_KEY_EXCHANGE))),
-    client(
-        "ServerKeyExchange before ServerHello",
-        Shape::Without(
-            |e| message(e, HandshakeType::SERVER_KEY_EXCHANGE),
-            |e| message(e, HandshakeType::SERVER_HELLO),
-        ),
-    ),
-    client(
-        "ServerKeyExchange after ServerHelloDone",
-        Shape::After(
-            |e| message(e, HandshakeType::SERVER_KEY_EXCHANGE),
-            |e| message(e, HandshakeType::SERVER_HELLO_DONE),
-        ),
-    ),
-    client("multiple ServerHelloDone", Shape::Twice(|e| message(e, HandshakeType::SERVER_HELLO_DONE))),
-    client(
-        "ServerHello flight restart",
-        Shape::After(
-            |e| message(e, HandshakeType::SERVER_HELLO),
-            |e| {
-                message(e, HandshakeType::SERVER_KEY_EXCHANGE)
-                    || message(e, HandshakeType::SERVER_HELLO_DONE)
-                    || message(e, HandshakeType::ENCRYPTED_EXTENSIONS)
-            },
-        ),
-    ),
-    client(
-        "EncryptedExtensions before ServerHello",
-        Shape::Without(
-            |e| message(e, HandshakeType::ENCRYPTED_EXTENSIONS),
-            |e| message(e, HandshakeType::SERVER_HELLO),
-        ),
-    ),
-    client("multiple EncryptedExtensions", Shape::Twice(|e| message(e, HandshakeType::ENCRYPTED_EXTENSIONS))),
-    client(
-        "EncryptedExtensions in the clear",
-        Shape::Ever(|e| message(e, HandshakeType::ENCRYPTED_EXTENSIONS) && epoch_of(e) != Some(2)),
-    ),
-    client(
-        "HelloVerifyRequest after ServerHello",
-        Shape::After(
-            |e| message(e, HandshakeType::HELLO_VERIFY_REQUEST),
-            |e| message(e, HandshakeType::SERVER_HELLO),
-        ),
-    ),
-    client("premature HelloRequest", Shape::Ever(|e| message(e, HandshakeType::HELLO_REQUEST))),
-    client(
-        "unexpected ClientHello response",
-        Shape::Ever(|e| {
-            message(e, HandshakeType::CLIENT_HELLO) || message(e, HandshakeType::CLIENT_KEY_EXCHANGE)
-        }),
-    ),
-    client(
-        "NewSessionTicket before Finished",
-        Shape::Without(|e| message(e, HandshakeType::NEW_SESSION_TICKET), is_established),
-    ),
-];
-
-/// A message of this type was accepted.
-fn message(event: &TraceEvent, wanted: HandshakeType) -> bool {
-    matches!(event, TraceEvent::MessageProcessed { typ, .. } if *typ == wanted)
-}
-
-const fn epoch_of(event: &TraceEvent) -> Option<u16> {
-    match event {
-        TraceEvent::MessageProcessed { epoch, .. } => Some(*epoch),
-        _ => None,
-    }
-}
-
-const fn reads_keys(event: &TraceEvent) -> bool {
-    matches!(event, TraceEvent::ReadEpoch { .. })
-}
-
-const fn is_established(event: &TraceEvent) -> bool {
-    matches!(event, TraceEvent::Established)
-}
-
-fn alert_received(event: &TraceEvent, wanted: AlertDescription) -> bool {
-    matches!(event, TraceEvent::AlertReceived { description, .. } if *description == wanted)
-}
-
-const fn goes_on(event: &TraceEvent) -> bool {
-    matches!(
-        event,
-        TraceEvent::MessageProcessed { .. }
-            | TraceEvent::MessageQueued { .. }
-            | TraceEvent::Delivered { .. }
-            | TraceEvent::Established
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FINISHED: TraceEvent =
-        TraceEvent::MessageProcessed { typ: HandshakeType::FINISHED, seq: 3, epoch: 1 };
-
-    fn shows(shape: Shape, events: &[TraceEvent]) -> bool {
-        let mut armed = false;
-        events.iter().any(|event| both("it", shape).step(&mut armed, event))
-    }
-
-    #[test]
-    fn each_shape_shows_what_it_says() {
-        let finished: Event = |e| message(e, HandshakeType::FINISHED);
-        let keys = TraceEvent::ReadEpoch { epoch: 1 };
-        assert!(shows(Shape::Ever(finished), &[keys, FINISHED]));
-        assert!(shows(Shape::After(finished, reads_keys), &[keys, FINISHED]));
-        assert!(!shows(Shape::After(finished, reads_keys), &[FINISHED, keys]));
-        assert!(shows(Shape::Without(finished, reads_keys), &[FINISHED, keys]));
-        assert!(!shows(Shape::Without(finished, reads_keys), &[keys, FINISHED]));
-        assert!(shows(Shape::Twice(finished), &[FINISHED, keys, FINISHED]));
-        assert!(!shows(Shape::Twice(finished), &[FINISHED, keys]));
-    }
-
-    #[test]
-    fn names_are_given_once() {
-        let mut names: Vec<_> = patterns().map(|pattern| pattern.name).collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!((names.len(), count), (30, 30));
-    }
-}
+mod tests;
