@@ -10,7 +10,7 @@ fn main() {
     let which = arguments.next().unwrap_or_else(|| "all".to_owned());
     let deep = arguments.next().is_some();
     for mode in Mode::all().into_iter().filter(|mode| which == "all" || mode.to_string() == which) {
-        let found = differences(&Sul::new(mode), &Machine::new(mode), deep);
+        let found = differences(&Sul::new(mode), &Machine::new(mode), &mode.alphabet(), deep);
         println!("{mode}: {} differences", found.len());
         for difference in found {
             println!("    {difference}");

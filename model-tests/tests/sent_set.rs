@@ -38,6 +38,19 @@ const WORLDS: &[([&str; 2], &[With], [usize; 2])] = &[
     (["client-both", "server-12-ecdhe-cookie"], &[], [100, 80]),
     (["client-both", "server-13-dhe"], &[With::Retry], [120, 80]),
     (["client-13-dhe", "server-both-cookie"], &[], [120, 80]),
+    (["client-12-psk", "server-12-psk-cookie-deferred"], &[], [50, 60]),
+    (["client-12-ecdhe", "server-12-ecdhe-deferred"], &[], [70, 80]),
+    (["client-12-ecdhe", "server-12-ecdhe-cookie-deferred"], &[], [70, 80]),
+    (["client-13-ke", "server-13-ke-deferred"], &[With::LongName], [100, 70]),
+    (["client-13-ke", "server-13-ke-cookie-deferred"], &[With::LongName], [120, 70]),
+    (["client-13-dhe", "server-13-dhe-cookie-deferred"], &[], [120, 80]),
+    (["client-both-psk", "server-both-psk"], &[With::LongName], [110, 70]),
+    (["client-both-psk", "server-both-psk-cookie"], &[With::LongName], [120, 70]),
+    (["client-both-psk", "server-both-psk-deferred"], &[With::LongName], [110, 70]),
+    (["client-both-psk", "server-both-psk-cookie-deferred"], &[With::LongName], [120, 70]),
+    (["client-12-psk", "server-both-psk-cookie"], &[], [50, 60]),
+    (["client-both", "server-both-deferred"], &[], [100, 80]),
+    (["client-both", "server-both-cookie-deferred"], &[], [120, 80]),
 ];
 
 /// Room for any flight in one datagram.

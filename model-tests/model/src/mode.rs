@@ -50,19 +50,19 @@ impl Mode {
             (Versions::V12, true),
             (Versions::V13, false),
             (Versions::V13, true),
+            (Versions::Both, false),
             (Versions::Both, true),
         ];
         let mut modes = Vec::new();
         for (versions, ephemeral) in configurations {
             modes.push(Self { role: Role::Client, versions, ephemeral, cookie: false, deferred: false });
         }
-        for (versions, ephemeral) in configurations {
-            for cookie in [true, false] {
-                modes.push(Self { role: Role::Server, versions, ephemeral, cookie, deferred: false });
+        for deferred in [false, true] {
+            for (versions, ephemeral) in configurations {
+                for cookie in [true, false] {
+                    modes.push(Self { role: Role::Server, versions, ephemeral, cookie, deferred });
+                }
             }
-        }
-        for (versions, ephemeral) in [(Versions::V12, false), (Versions::V13, true)] {
-            modes.push(Self { role: Role::Server, versions, ephemeral, cookie: false, deferred: true });
         }
         modes
     }
@@ -138,7 +138,8 @@ impl fmt::Display for Mode {
             (Versions::V12, true) => "12-ecdhe",
             (Versions::V13, false) => "13-ke",
             (Versions::V13, true) => "13-dhe",
-            (Versions::Both, _) => "both",
+            (Versions::Both, false) => "both-psk",
+            (Versions::Both, true) => "both",
         };
         let cookie = if self.cookie { "-cookie" } else { "" };
         let deferred = if self.deferred { "-deferred" } else { "" };
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn modes_and_symbols_have_names_of_their_own() {
         let modes = Mode::all();
-        assert_eq!(modes.len(), 17);
+        assert_eq!(modes.len(), 30);
         for mode in &modes {
             assert_eq!(Mode::named(&mode.to_string()), Some(*mode));
             let alphabet = mode.alphabet();

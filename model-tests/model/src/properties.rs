@@ -245,12 +245,14 @@ impl Observer {
         {
             let proven = matches!(hello.cookie, Cookie::Good | Cookie::Retry);
             ensure(proven || !self.mode.cookie, Property::CookieFirst)?;
-            let is_13 = sends(outputs, |sent| sent == Sent::ServerHello(Version::V13));
+            let answered_13 = sends(outputs, |sent| sent == Sent::ServerHello(Version::V13));
+            // In 1.2 the key is asked for later.
+            let is_13 = answered_13 || has_event(outputs, Event::NeedPsk);
             let both = hello.offers == Offers::Both && self.mode.versions == Versions::Both;
             ensure(is_13 || !both, Property::NoDowngrade)?;
             let share = hello.share || !self.mode.ephemeral || !is_13;
             ensure(hello.suite && share && (hello.ems || is_13), Property::OnlyOffered)?;
-            ensure(hello.psk == Psk::Known || !is_13, Property::Authentication)?;
+            ensure(hello.psk == Psk::Known || !answered_13, Property::Authentication)?;
         }
         let is_13 = self.version == Some(Version::V13);
         if has_event(outputs, Event::Connected) && is_13 && !has_event(outputs, Event::Failed) {

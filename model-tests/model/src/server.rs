@@ -107,11 +107,11 @@ fn on_hello_13(setting: &Setting, hello: ClientHello) -> Verdict {
     if hello.cookie == Cookie::Legacy {
         return reject(setting, Description::ILLEGAL_PARAMETER, &["9147-5.3-cookie-2"]);
     }
-    if hello.cookie == Cookie::Bad && setting.holds(Guard::CookieChecked) {
-        return alert(Description::ILLEGAL_PARAMETER, &["9147-5.1-cookie-2"]);
-    }
     if !hello.suite {
         return reject(setting, Description::HANDSHAKE_FAILURE, &["RFC 8446 4.1.1"]);
+    }
+    if hello.cookie == Cookie::Bad && setting.holds(Guard::CookieChecked) {
+        return alert(Description::ILLEGAL_PARAMETER, &["9147-5.1-cookie-2"]);
     }
     let share = hello.share || !setting.mode.ephemeral;
     if !share && hello.cookie == Cookie::Good && setting.choices.cookie_covers_share {

@@ -136,15 +136,26 @@ fn each_guard_left_out_violates_its_property() {
 fn every_choice_matters_and_is_safe() {
     let explored = |choices| {
         let modes = Mode::all().into_iter();
-        modes.map(|mode| explore_machine(&Machine::with(mode, choices)).minimised()).collect::<Vec<_>>()
+        modes.map(|mode| explore_machine(&Machine::with(mode, choices))).collect::<Vec<_>>()
     };
-    let bases = [Choices::DEFAULT, Choices::HURRIED].map(explored);
+    let same = |one: &ExplicitMealy, other: &ExplicitMealy| {
+        (&one.outputs, &one.next) == (&other.outputs, &other.next)
+    };
+    let bases = [Choices::DEFAULT, Choices::HURRIED].map(|choices| {
+        let machines = explored(choices).into_iter();
+        machines.map(|machine| (machine.minimised(), machine)).collect::<Vec<_>>()
+    });
     for (name, choices) in Choices::alternatives() {
         let mut modes = Vec::new();
         let hurried = choices.repeats_hurry && name != "repeats_hurry";
         let base = &bases[usize::from(hurried)];
-        for ((mode, machine), base) in Mode::all().into_iter().zip(explored(choices)).zip(base) {
-            if (&machine.outputs, &machine.next) != (&base.outputs, &base.next) {
+        for ((mode, machine), (small, base)) in Mode::all().into_iter().zip(explored(choices)).zip(base) {
+            // What is the same before states are merged is the same afterwards.
+            if same(&machine, base) {
+                continue;
+            }
+            let machine = machine.minimised();
+            if !same(&machine, small) {
                 modes.push(mode.to_string());
                 let found = violations_of(mode, &machine, None);
                 let words: Vec<_> =

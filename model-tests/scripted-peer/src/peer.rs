@@ -325,10 +325,8 @@ impl ScriptedPeer {
             if message.typ == HandshakeType::CLIENT_HELLO {
                 self.last_hello = Some(Arc::clone(&message));
             }
-            // HelloRequest is in no transcript, and nothing follows it (RFC 5246 §7.4.1.1); a hello under the keys of DTLS 1.2
-            // belongs to another handshake (RFC 6347 §4.2.2).
-            let counts = message.typ != HandshakeType::HELLO_REQUEST
-                && !(message.typ == HandshakeType::CLIENT_HELLO && record.epoch == 1);
+            // HelloRequest is in no transcript, and nothing follows it (RFC 5246 §7.4.1.1).
+            let counts = message.typ != HandshakeType::HELLO_REQUEST;
             if keyed && counts && message.seq >= self.next_seq {
                 let length = message.body.len();
                 let range = (from.min(length), to.min(length));

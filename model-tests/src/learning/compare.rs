@@ -39,10 +39,9 @@ pub fn difference_in(start: &Sul, model: &Machine, word: &[Input]) -> Option<Dif
     word.iter().enumerate().find_map(|(at, input)| compare(&mut sul, &mut model, &word[..at], *input))
 }
 
-/// Every input in every state of the model that can be reached without a difference, and if `deep` every input after that: all
-/// differences, each with a shortest word, those of the same kind only once.
-pub fn differences(start: &Sul, model: &Machine, deep: bool) -> Vec<Difference> {
-    let alphabet = start.mode().alphabet();
+/// Every input of an alphabet in every state of the model that can be reached without a difference, and if `deep` every input
+/// after that: all differences, each with a shortest word, those of the same kind only once.
+pub fn differences(start: &Sul, model: &Machine, alphabet: &[Input], deep: bool) -> Vec<Difference> {
     let mut found: HashMap<_, Difference> = HashMap::new();
     let mut note = |difference: Difference| {
         let Difference { word, model, end, state } = &difference;
@@ -53,7 +52,7 @@ pub fn differences(start: &Sul, model: &Machine, deep: bool) -> Vec<Difference> 
     let mut queue = VecDeque::from([(start.clone(), model.clone(), Vec::new())]);
     let mut edges = Vec::new();
     while let Some((sul, model, word)) = queue.pop_front() {
-        for input in &alphabet {
+        for input in alphabet {
             let (mut sul, mut model) = (sul.clone(), model.clone());
             if let Some(difference) = compare(&mut sul, &mut model, &word, *input) {
                 note(difference);
@@ -68,7 +67,7 @@ pub fn differences(start: &Sul, model: &Machine, deep: bool) -> Vec<Difference> 
         }
     }
     for (sul, model, word) in edges {
-        for input in &alphabet {
+        for input in alphabet {
             if let Some(difference) = compare(&mut sul.clone(), &mut model.clone(), &word, *input) {
                 note(difference);
             }

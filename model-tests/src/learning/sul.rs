@@ -53,6 +53,15 @@ impl Sul {
 
     /// One end of this mode; its uses of ideal cryptography are checked in `world`. A monitor watches it.
     pub fn with(mode: Mode, provider: Provider, world: World) -> Self {
+        Self::ready(mode, provider, world, &mode.alphabet())
+    }
+
+    /// One end of this mode that can be tried with every input of an alphabet, also of one that is not its own.
+    pub fn for_alphabet(mode: Mode, alphabet: &[Input]) -> Self {
+        Self::ready(mode, ideal_crypto::PROVIDER, World::unchecked(), alphabet)
+    }
+
+    fn ready(mode: Mode, provider: Provider, world: World, alphabet: &[Input]) -> Self {
         World::unchecked().run(|| {
             let recipe = recipe(mode, provider);
             let settings = peer_settings(mode, &recipe);
@@ -72,7 +81,7 @@ impl Sul {
                     subject
                 }
             };
-            let exchanges = exchanges(mode, &subject, &peer);
+            let exchanges = exchanges(alphabet, &subject, &peer);
             let plan = Arc::new(Plan { mode, exchanges });
             Self { plan, subject, peer, last: None, flight: 0..0 }
         })
@@ -270,7 +279,7 @@ fn peer_settings(mode: Mode, recipe: &Recipe) -> Settings {
 }
 
 /// Asks a copy of the listener for the cookie of every hello that brings one.
-fn exchanges(mode: Mode, subject: &Subject, peer: &ScriptedPeer) -> HashMap<ClientHello, Exchange> {
+fn exchanges(alphabet: &[Input], subject: &Subject, peer: &ScriptedPeer) -> HashMap<ClientHello, Exchange> {
     let ask = |hello: ClientHello| {
         let (mut subject, mut peer) = (subject.clone(), peer.clone());
         let message = scripted_peer::Message::ClientHello(client_hello(hello));
@@ -280,7 +289,7 @@ fn exchanges(mode: Mode, subject: &Subject, peer: &ScriptedPeer) -> HashMap<Clie
         }
         peer.exchange().clone()
     };
-    let hellos = mode.alphabet().into_iter().filter_map(|input| match input {
+    let hellos = alphabet.iter().filter_map(|input| match input {
         Input::Rx(Record { content: Content::Handshake(handshake), .. }) => match handshake.message {
             Message::ClientHello(hello) if hello.cookie != Cookie::None => Some(hello),
             _ => None,

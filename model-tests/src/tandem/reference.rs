@@ -361,7 +361,33 @@ impl Reference {
         } else {
             return None;
         };
-        Some(Part { message, piece, arrival })
+        let repeats = self.repeats(fragment, known);
+        match arrival {
+            Arrival::Again(Place::FlightEnd) if !repeats? => {
+                Some(Part { message, piece, arrival: Arrival::Before })
+            }
+            arrival => Some(Part { message, piece, arrival }),
+        }
+    }
+
+    /// Whether a fragment with the number of the last message taken in is one of it. `None` where an end may not know: it keeps no
+    /// long ones, and of requests that went to different addresses each has a cookie of its own.
+    fn repeats(&self, fragment: &Fragment, known: &Known) -> Option<bool> {
+        if self.side == Side::Server && self.hello == Some(fragment.seq) {
+            // It was for the listener to take in.
+            return Some(true);
+        }
+        if fragment.typ == UNKNOWN_MESSAGE {
+            return Some(false);
+        }
+        let from = self.side.peer();
+        let asks = matches!(fragment.typ, HandshakeType::HELLO_VERIFY_REQUEST | HandshakeType::SERVER_HELLO);
+        let mut taken = known.foreign_taken.iter();
+        let same = match taken.find(|(side, taken)| *side == from && taken.seq == fragment.seq) {
+            Some((_, taken)) => taken == fragment,
+            None => known.ledger.knows(from, fragment) && (known.address == 0 || !asks),
+        };
+        same.then_some(true)
     }
 
     /// Where a message of the past stands: a flight has come again once its last byte has.
