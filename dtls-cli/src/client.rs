@@ -150,8 +150,11 @@ fn send(client: &mut Client, line: &[u8], number: u64) -> Result<(), Failure> {
     client.send(line).map_err(|error| lost(client, &error))
 }
 
-/// The failure of an established connection.
+/// The failure of an established connection, or of one datagram on it.
 pub(crate) fn lost(client: &Client, error: &Error) -> Failure {
+    if matches!(error, Error::DatagramTooLarge { .. }) {
+        return Failure::network(format!("nothing was sent to {}: {error}", client.peer_addr()));
+    }
     Failure::network(format!("the connection to {} is lost: {error}", client.peer_addr()))
 }
 

@@ -96,13 +96,13 @@ impl Client {
     /// Sends `data` as one record in one datagram, which the network may lose.
     ///
     /// # Errors
-    /// [`Error::Send`] for data that does not fit, [`Error::Dtls`] or [`Error::Closed`] if the connection is over.
+    /// [`Error::Send`] for data that does not fit into a record, [`Error::DatagramTooLarge`] for data that the network does not
+    /// take, [`Error::Dtls`] or [`Error::Closed`] if the connection is over.
     pub fn send(&mut self, data: &[u8]) -> Result<(), Error> {
         self.check_open()?;
         // What waits to be read was copied out already.
         let len = self.connection.send(data, &mut self.buffer)?;
-        self.socket.send(self.buffer.get(..len).unwrap_or_default());
-        Ok(())
+        self.socket.send(self.buffer.get(..len).unwrap_or_default())
     }
 
     /// Waits for the next record of application data, at most for `wait` or without limit; `None` if none came.
@@ -196,7 +196,8 @@ impl Client {
 
     fn transmit(&mut self) {
         while let Some(datagram) = self.connection.poll_transmit(self.clock.now(), &mut self.buffer) {
-            self.socket.send(datagram);
+            // What cannot be sent is lost; flights that stay unanswered shrink by themselves.
+            let _ = self.socket.send(datagram);
         }
     }
 }

@@ -17,6 +17,13 @@ pub enum Error {
     Send(SendError),
     /// The connection could not be begun.
     Connect(ConnectError),
+    /// This data was not sent, because the system takes no datagram of so many bytes for this peer: it is longer than UDP or the
+    /// local link allow, or than what is known of the path where the socket must not fragment (RFC 9147 §4.4). The connection is
+    /// as it was; shorter data may fit.
+    DatagramTooLarge {
+        /// Bytes of the datagram: the data and what protects it.
+        len: usize,
+    },
     /// The peer has closed the connection in order.
     Closed,
 }
@@ -28,6 +35,7 @@ impl fmt::Display for Error {
             Self::Dtls(error) => error.fmt(f),
             Self::Send(error) => error.fmt(f),
             Self::Connect(error) => error.fmt(f),
+            Self::DatagramTooLarge { len } => write!(f, "the network takes no datagram of {len} bytes"),
             Self::Closed => f.write_str("the peer has closed the connection"),
         }
     }
@@ -40,7 +48,7 @@ impl core::error::Error for Error {
             Self::Dtls(error) => Some(error),
             Self::Send(error) => Some(error),
             Self::Connect(error) => Some(error),
-            Self::Closed => None,
+            Self::DatagramTooLarge { .. } | Self::Closed => None,
         }
     }
 }

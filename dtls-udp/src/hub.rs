@@ -79,7 +79,7 @@ pub enum ServerEvent {
 
 /// Where things go that peers cause.
 pub(crate) trait Outlet {
-    /// A datagram to send.
+    /// A datagram to send, which may be lost.
     fn send(&mut self, path: Path, datagram: &[u8]);
     /// A datagram was dropped before it came to any connection.
     fn dropped(&mut self, from: SocketAddr, reason: Discard);
@@ -161,18 +161,12 @@ impl Hub {
         Ok(Peer { connection, address: path.peer })
     }
 
-    /// Sends `data`.
-    pub(crate) fn send(
-        &mut self,
-        peer: Peer,
-        data: &[u8],
-        outlet: &mut impl Outlet,
-    ) -> Result<(), SendError> {
+    /// Protects `data`. The datagram is to be sent on this path by the caller, who tells what comes of it.
+    pub(crate) fn protect(&mut self, peer: Peer, data: &[u8]) -> Result<(Path, &[u8]), SendError> {
         let Self { endpoint, out, .. } = self;
         let path = *endpoint.peer(peer.connection).ok_or(SendError::Closed)?;
         let len = endpoint.send(peer.connection, data, out)?;
-        outlet.send(path, out.get(..len).unwrap_or_default());
-        Ok(())
+        Ok((path, out.get(..len).unwrap_or_default()))
     }
 
     /// Lets `act` do something with a connection and sends what comes of it; `None` if it is gone.

@@ -68,9 +68,22 @@ impl Server {
         config: Arc<ServerConfig>,
         limits: EndpointLimits,
     ) -> io::Result<Self> {
+        Self::on_socket(UdpSocket::bind(address)?, config, limits)
+    }
+
+    /// Like [`bind`](Self::bind), on a socket of the caller's, whose options stay as they are: whether it fragments, for instance.
+    /// Only where it is bound to all addresses it is asked which one was spoken to.
+    ///
+    /// # Errors
+    /// [`io::Error`] if the socket does not say to which address it is bound.
+    pub fn on_socket(
+        socket: UdpSocket,
+        config: Arc<ServerConfig>,
+        limits: EndpointLimits,
+    ) -> io::Result<Self> {
         let endpoint = Endpoint::server(config, limits).map_err(io::Error::other)?;
         Ok(Self {
-            socket: Socket::serving(UdpSocket::bind(address)?)?,
+            socket: Socket::serving(socket)?,
             clock: Clock::start(),
             hub: Hub::new(endpoint),
             observer: Box::new(NoObserver),
@@ -131,11 +144,13 @@ impl Server {
     /// Sends `data` as one record in one datagram, which the network may lose.
     ///
     /// # Errors
-    /// [`Error::Send`] for data that does not fit, or without an established connection to `peer`.
+    /// [`Error::Send`] for data that does not fit into a record, or without an established connection to `peer`;
+    /// [`Error::DatagramTooLarge`] for data that the network does not take.
     pub fn send(&mut self, peer: Peer, data: &[u8]) -> Result<(), Error> {
         self.observer.acting(peer.address());
-        let mut outlet = SocketOutlet { socket: &self.socket, observer: &mut *self.observer };
-        Ok(self.hub.send(peer, data, &mut outlet)?)
+        let (path, datagram) = self.hub.protect(peer, data)?;
+        self.observer.sent(path.peer, datagram.len());
+        self.socket.send_to(datagram, path)
     }
 
     /// Answers [`ServerEvent::PskWanted`] with the key of that identity, or `None` if there is none.
@@ -202,7 +217,8 @@ struct SocketOutlet<'a> {
 impl Outlet for SocketOutlet<'_> {
     fn send(&mut self, path: Path, datagram: &[u8]) {
         self.observer.sent(path.peer, datagram.len());
-        self.socket.send_to(datagram, path);
+        // What cannot be sent is lost; flights that stay unanswered shrink by themselves.
+        let _ = self.socket.send_to(datagram, path);
     }
 
     fn dropped(&mut self, from: SocketAddr, reason: Discard) {

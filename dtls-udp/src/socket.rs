@@ -12,8 +12,16 @@ use std::{
     net::UdpSocket,
 };
 
+use crate::Error;
+
 /// Largest UDP payload.
 pub(crate) const MAX_DATAGRAM: usize = 65_535;
+/// How the system says that a datagram is too large (EMSGSIZE).
+#[cfg(target_os = "linux")]
+const TOO_LARGE: i32 = nix::errno::Errno::EMSGSIZE as i32;
+/// How the system says that a datagram is too large: WSAEMSGSIZE, or EMSGSIZE of the BSDs.
+#[cfg(not(target_os = "linux"))]
+const TOO_LARGE: i32 = if cfg!(windows) { 10_040 } else { 40 };
 /// The socket takes no wait of zero.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
@@ -101,15 +109,20 @@ impl Socket {
         self.socket.recv_from(buffer).map(|(len, peer)| (len, Path { peer, local: None }))
     }
 
-    /// Sends a datagram to the address the socket is connected to. A failure is the same as loss on the way, which
-    /// retransmission is there for.
-    pub(crate) fn send(&self, datagram: &[u8]) {
-        let _ = self.socket.send(datagram);
+    /// Sends a datagram to the address the socket is connected to.
+    ///
+    /// # Errors
+    /// As [`check_size`].
+    pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), Error> {
+        check_size(self.socket.send(datagram).map(drop), datagram.len())
     }
 
     /// Sends a datagram, like [`Self::send`].
-    pub(crate) fn send_to(&self, datagram: &[u8], path: Path) {
-        let _ = self.send_now(datagram, path);
+    ///
+    /// # Errors
+    /// As [`check_size`].
+    pub(crate) fn send_to(&self, datagram: &[u8], path: Path) -> Result<(), Error> {
+        check_size(self.send_now(datagram, path), datagram.len())
     }
 
     /// Sends a datagram if there is room for it, or as the socket's mode is.
@@ -119,6 +132,18 @@ impl Socket {
             return packet_info::send(&self.socket, datagram, path.peer, local);
         }
         self.socket.send_to(datagram, path.peer).map(drop)
+    }
+}
+
+/// What the application must know of an attempt to send a datagram of `len` bytes.
+///
+/// # Errors
+/// [`Error::DatagramTooLarge`], which no repetition cures. Any other failure is the same as loss on the way: it passes, and whoever
+/// uses UDP expects it.
+pub(crate) fn check_size(sent: io::Result<()>, len: usize) -> Result<(), Error> {
+    match sent {
+        Err(error) if error.raw_os_error() == Some(TOO_LARGE) => Err(Error::DatagramTooLarge { len }),
+        _ => Ok(()),
     }
 }
 

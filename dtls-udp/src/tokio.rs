@@ -36,6 +36,7 @@ mod socket;
 use core::{fmt, net::SocketAddr};
 use std::{
     io,
+    net::UdpSocket,
     sync::{Arc as StdArc, OnceLock},
 };
 
@@ -43,13 +44,15 @@ use ::tokio::{
     net::ToSocketAddrs,
     sync::{Mutex, mpsc, oneshot},
 };
-use dtls_core::{Arc, ClientConfig, CloseReason, Connection, EndpointLimits, Negotiated, ServerConfig};
+use dtls_core::{
+    Arc, ClientConfig, CloseReason, Connection, EndpointLimits, Negotiated, SendError, ServerConfig,
+};
 
 use self::{
     driver::{Command, Driver},
     socket::Socket,
 };
-use crate::{Error, Peer};
+use crate::{Error, Peer, socket::Path};
 
 /// One UDP socket with all its connections.
 ///
@@ -102,11 +105,28 @@ impl Endpoint {
         server: Option<Arc<ServerConfig>>,
         limits: EndpointLimits,
     ) -> Result<Self, Error> {
-        let endpoint = match server {
-            Some(config) => dtls_core::Endpoint::server(config, limits).map_err(io::Error::other)?,
-            None => dtls_core::Endpoint::client(limits),
-        };
-        let socket = Socket::bind(address).await?;
+        let endpoint = endpoint(server, limits)?;
+        Self::drive(Socket::bind(address).await?, endpoint)
+    }
+
+    /// Like [`bind`](Self::bind), on a socket of the caller's, whose options stay as they are: whether it fragments, for instance.
+    /// Only that it must not block, and where it is bound to all addresses, that it says which one was spoken to.
+    ///
+    /// # Errors
+    /// Like [`bind`](Self::bind).
+    ///
+    /// # Panics
+    /// Like [`bind`](Self::bind).
+    pub fn on_socket(
+        socket: UdpSocket,
+        server: Option<Arc<ServerConfig>>,
+        limits: EndpointLimits,
+    ) -> Result<Self, Error> {
+        let endpoint = endpoint(server, limits)?;
+        Self::drive(Socket::new(socket)?, endpoint)
+    }
+
+    fn drive(socket: Socket, endpoint: dtls_core::Endpoint<Path>) -> Result<Self, Error> {
         let local = socket.local_addr()?;
         let (commands, orders) = mpsc::unbounded_channel();
         let (driver, incoming) = Driver::new(socket, endpoint, commands.downgrade(), orders);
@@ -191,14 +211,15 @@ impl Session {
     /// Sends `data` as one record in one datagram, which the network may lose.
     ///
     /// # Errors
-    /// [`Error::Send`] for data that does not fit, [`Error::Dtls`] or [`Error::Closed`] if the connection is over.
+    /// [`Error::Send`] for data that does not fit into a record, [`Error::DatagramTooLarge`] for data that the network does not
+    /// take, [`Error::Dtls`] or [`Error::Closed`] if the connection is over.
     pub async fn send(&self, data: &[u8]) -> Result<(), Error> {
         let (done, sent) = oneshot::channel();
         let command = Command::Send { peer: self.peer, data: data.to_vec(), done };
         self.commands.send(command).map_err(|_| self.end())?;
         match sent.await {
-            Ok(Err(dtls_core::SendError::Closed)) | Err(_) => Err(self.end()),
-            Ok(sent) => Ok(sent?),
+            Ok(Err(Error::Send(SendError::Closed))) | Err(_) => Err(self.end()),
+            Ok(sent) => sent,
         }
     }
 
@@ -256,6 +277,16 @@ impl Drop for Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+fn endpoint(
+    server: Option<Arc<ServerConfig>>,
+    limits: EndpointLimits,
+) -> io::Result<dtls_core::Endpoint<Path>> {
+    match server {
+        Some(config) => dtls_core::Endpoint::server(config, limits).map_err(io::Error::other),
+        None => Ok(dtls_core::Endpoint::client(limits)),
     }
 }
 

@@ -16,7 +16,7 @@ use ::tokio::{
     sync::{mpsc, oneshot},
     time::{Sleep, sleep},
 };
-use dtls_core::{Arc, ClientConfig, CloseReason, Connection, Discard, Instant, SendError};
+use dtls_core::{Arc, ClientConfig, CloseReason, Connection, Discard, Instant};
 
 use super::{Incoming, PskRequest, Session, socket::Socket};
 use crate::{
@@ -30,10 +30,13 @@ const RECEIVED: usize = 64;
 /// Sessions that wait to be accepted.
 const BACKLOG: usize = 128;
 
+/// Whom to tell what came of sending.
+type Done = oneshot::Sender<Result<(), Error>>;
+
 /// What endpoints and sessions want.
 pub(super) enum Command {
     Connect { address: SocketAddr, config: Arc<ClientConfig>, done: oneshot::Sender<Result<Session, Error>> },
-    Send { peer: Peer, data: Vec<u8>, done: oneshot::Sender<Result<(), SendError>> },
+    Send { peer: Peer, data: Vec<u8>, done: Done },
     With { peer: Peer, act: Box<dyn FnOnce(&mut Connection) + Send> },
     Psk { peer: Peer, psk: Option<Vec<u8>> },
     Close { peer: Peer },
@@ -61,9 +64,9 @@ pub(super) struct Driver {
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-/// Datagrams on their way to the socket.
+/// Datagrams on their way to the socket, some of which somebody asks after.
 #[derive(Default)]
-struct Outgoing(VecDeque<(Path, Vec<u8>)>);
+struct Outgoing(VecDeque<(Path, Vec<u8>, Option<Done>)>);
 
 /// What the driver waits for.
 enum Wake {
@@ -105,8 +108,10 @@ impl Driver {
             while let Some(event) = self.hub.poll_event() {
                 self.on_event(event);
             }
-            while let Some((path, datagram)) = self.outgoing.0.pop_front() {
-                self.socket.send(path, &datagram).await;
+            while let Some((path, datagram, done)) = self.outgoing.0.pop_front() {
+                let sent = self.socket.send(path, &datagram).await;
+                // What nobody asks after is lost if it cannot be sent; flights that stay unanswered shrink by themselves.
+                done.map(|done| done.send(sent));
             }
             let Ok(wake) = poll_fn(|cx| self.poll_wake(cx)).await else { return };
             let now = self.clock.now();
@@ -162,7 +167,11 @@ impl Driver {
                     Err(error) => drop(done.send(Err(error))),
                 }
             }
-            Command::Send { peer, data, done } => drop(done.send(hub.send(peer, &data, outgoing))),
+            Command::Send { peer, data, done } => match hub.protect(peer, &data) {
+                Ok((path, datagram)) => outgoing.0.push_back((path, datagram.to_vec(), Some(done))),
+                // Whoever has given up need not know why.
+                Err(error) => drop(done.send(Err(error.into()))),
+            },
             Command::With { peer, act } => drop(hub.with(peer, now, outgoing, act)),
             Command::Psk { peer, psk } => {
                 hub.with(peer, now, outgoing, |connection| {
@@ -227,7 +236,7 @@ impl Driver {
 
 impl Outlet for Outgoing {
     fn send(&mut self, path: Path, datagram: &[u8]) {
-        self.0.push_back((path, datagram.to_vec()));
+        self.0.push_back((path, datagram.to_vec(), None));
     }
 
     fn dropped(&mut self, _: SocketAddr, _: Discard) {}

@@ -11,7 +11,10 @@ use ::tokio::{
     net::{ToSocketAddrs, UdpSocket},
 };
 
-use crate::socket::{self, Path, is_unreachable};
+use crate::{
+    Error,
+    socket::{self, Path, is_unreachable},
+};
 
 /// A UDP socket for many peers, who get their answers from the address they spoke to.
 #[derive(Debug)]
@@ -23,7 +26,11 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address).await?.into_std()?;
+        Self::new(UdpSocket::bind(address).await?.into_std()?)
+    }
+
+    pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
         let watched = UdpSocket::from_std(socket.try_clone()?)?;
         Ok(Self { socket: socket::Socket::serving(socket)?, watched })
     }
@@ -56,8 +63,12 @@ impl Socket {
         }
     }
 
-    /// Sends one datagram, once there is room for it. A failure is the same as loss on the way.
-    pub(super) async fn send(&self, path: Path, datagram: &[u8]) {
-        let _ = self.watched.async_io(Interest::WRITABLE, || self.socket.send_now(datagram, path)).await;
+    /// Sends one datagram, once there is room for it.
+    ///
+    /// # Errors
+    /// As [`socket::check_size`].
+    pub(super) async fn send(&self, path: Path, datagram: &[u8]) -> Result<(), Error> {
+        let sent = self.watched.async_io(Interest::WRITABLE, || self.socket.send_now(datagram, path)).await;
+        socket::check_size(sent, datagram.len())
     }
 }
