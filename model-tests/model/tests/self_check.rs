@@ -102,16 +102,27 @@ fn ends(input: &Input) -> bool {
     alert || *input == Input::App(App::Close)
 }
 
+/// States from which nobody gets connected any more, and why that is right.
+const HOPELESS: [(&str, &str); 1] = [(
+    "Psk { version: V13, binder: false }",
+    "the hello is bound to another key; that shows once the application has found the right one (RFC 8446 4.2.11.2)",
+)];
+
+/// From every state of a handshake, whatever came before, the peer can still get the end connected.
 #[test]
 fn no_state_waits_for_ever() {
+    let mut hopeless = BTreeSet::new();
     for mode in Mode::all() {
         let machine = explore_machine(&Machine::new(mode));
-        let done = |name: &str| name.starts_with("Connected") || name == "Closed";
-        let reaches = can_reach(&machine, |input| !ends(input), done);
-        let stuck: Vec<_> = machine.names.iter().zip(&reaches).filter(|(_, reaches)| !**reaches).collect();
-        assert!(stuck.is_empty(), "{mode}: {stuck:?}");
-        assert!(machine.names.iter().any(|name| name.starts_with("Connected")), "{mode}");
+        let reaches = can_reach(&machine, |input| !ends(input), |name| name.starts_with("Connected"));
+        let open = machine.names.iter().zip(reaches).filter(|(name, _)| *name != "Closed");
+        let stuck: BTreeSet<_> = open.filter(|(_, reaches)| !reaches).map(|(name, _)| name.clone()).collect();
+        let known = |name: &&String| HOPELESS.iter().any(|(known, _)| name == known);
+        let unknown: Vec<_> = stuck.iter().filter(|name| !known(name)).collect();
+        assert!(unknown.is_empty(), "{mode}: {unknown:?}");
+        hopeless.extend(stuck);
     }
+    assert_eq!(hopeless.len(), HOPELESS.len(), "an exception that is none");
 }
 
 /// Who waits for the peer has a timer, or knows that the peer has one because everything it sent has arrived.
