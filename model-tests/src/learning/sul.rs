@@ -3,7 +3,7 @@
 use core::{ops::Range, time::Duration};
 use std::{collections::HashMap, sync::Arc};
 
-use dtls_core::{CipherSuite, Connection, Event as Told, HandshakeType, crypto::Provider};
+use dtls_core::{AckPolicy, CipherSuite, Connection, Event as Told, HandshakeType, crypto::Provider};
 use ideal_crypto::World;
 use reference_model::{
     alphabet::{Again, App, ClientHello, Content, Cookie, Event, Input, Message, Output, Record, Seq},
@@ -53,18 +53,24 @@ impl Sul {
 
     /// One end of this mode; its uses of ideal cryptography are checked in `world`. A monitor watches it.
     pub fn with(mode: Mode, provider: Provider, world: World) -> Self {
-        Self::ready(mode, provider, world, &mode.alphabet())
+        Self::ready(mode, &recipe(mode, provider), world, &mode.alphabet())
+    }
+
+    /// One end of this mode that acknowledges as `policy` says.
+    pub fn with_acks(mode: Mode, policy: AckPolicy) -> Self {
+        let mut recipe = recipe(mode, ideal_crypto::PROVIDER);
+        recipe.limits.ack_policy = policy;
+        Self::ready(mode, &recipe, World::unchecked(), &mode.alphabet())
     }
 
     /// One end of this mode that can be tried with every input of an alphabet, also of one that is not its own.
     pub fn for_alphabet(mode: Mode, alphabet: &[Input]) -> Self {
-        Self::ready(mode, ideal_crypto::PROVIDER, World::unchecked(), alphabet)
+        Self::ready(mode, &recipe(mode, ideal_crypto::PROVIDER), World::unchecked(), alphabet)
     }
 
-    fn ready(mode: Mode, provider: Provider, world: World, alphabet: &[Input]) -> Self {
+    fn ready(mode: Mode, recipe: &Recipe, world: World, alphabet: &[Input]) -> Self {
         World::unchecked().run(|| {
-            let recipe = recipe(mode, provider);
-            let settings = peer_settings(mode, &recipe);
+            let settings = peer_settings(mode, recipe);
             let mut peer = ScriptedPeer::new(settings);
             let subject = match mode.role {
                 Role::Client => {
