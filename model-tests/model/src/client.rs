@@ -19,10 +19,12 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Option
             hello_retry(setting, state, retry)
         }
         (Control::ServerHello { .. }, Message::ServerHello(hello)) => server_hello(setting, state, hello),
-        (Control::ServerKeyExchange, Message::ServerKeyExchange(Params::Ok)) => {
+        (Control::ServerKeyExchange, Message::ServerKeyExchange(params))
+            if params == Params::Ok || !setting.holds(Guard::ServerKeyExchangeChecked) =>
+        {
             Some(Reaction::new(Control::ServerHelloDone, &[], &["RFC 4279 2", "RFC 5489 2"]))
         }
-        (Control::ServerKeyExchange, Message::ServerKeyExchange(Params::Bad)) => {
+        (Control::ServerKeyExchange, Message::ServerKeyExchange(_)) => {
             Some(Reaction::fail(Description::ILLEGAL_PARAMETER, &["RFC 8422 5.4"]))
         }
         (Control::ServerKeyExchange, Message::ServerHelloDone)
@@ -87,11 +89,12 @@ fn hello_retry(setting: &Setting, state: Control, retry: Retry) -> Option<Reacti
     if retried.is_some() && setting.holds(Guard::RetryOnce) {
         return Some(Reaction::fail(Description::UNEXPECTED_MESSAGE, &["9147-5.1-hrr-3"]));
     }
-    let changes = retry.cookie || retry.group == RetryGroup::New;
+    let changes = retry.cookie || retry.group != RetryGroup::None;
     if !changes && setting.holds(Guard::RetryChanges) {
         return Some(Reaction::fail(Description::ILLEGAL_PARAMETER, &["9147-5.1-hrr-5"]));
     }
-    if matches!(retry.group, RetryGroup::Same | RetryGroup::NotOffered) {
+    let useless = matches!(retry.group, RetryGroup::Same | RetryGroup::NotOffered);
+    if useless && setting.holds(Guard::RetryGroupChecked) {
         return Some(Reaction::fail(Description::ILLEGAL_PARAMETER, &["RFC 8446 4.2.8"]));
     }
     let group = retry.group == RetryGroup::New;
@@ -107,14 +110,16 @@ fn server_hello(setting: &Setting, state: Control, hello: ServerHello) -> Option
     let fail = |description, rules| Some(Reaction::fail(description, rules));
     match hello.version {
         // The version of a HelloRetryRequest stays.
-        Version::V10 | Version::V12 if retried.is_some() => {
+        Version::V10 | Version::V12 if retried.is_some() && setting.holds(Guard::RetryFixesVersion) => {
             fail(Description::ILLEGAL_PARAMETER, &["RFC 8446 4.1.4"])
         }
-        Version::V10 => fail(Description::PROTOCOL_VERSION, &["8996-dtls10-1"]),
+        Version::V10 if setting.holds(Guard::OldVersionRefused) => {
+            fail(Description::PROTOCOL_VERSION, &["8996-dtls10-1"])
+        }
         Version::V12 if !setting.mode.has_12() => {
             fail(Description::PROTOCOL_VERSION, &["9147-5.3-ver-2", "RFC 8446 4.2.1"])
         }
-        Version::V13 if !setting.mode.has_13() => {
+        Version::V13 if !setting.mode.has_13() && setting.holds(Guard::VersionOffered) => {
             fail(Description::UNSUPPORTED_EXTENSION, &["RFC 5246 7.4.1.4"])
         }
         _ => Some(flaw(setting, hello).unwrap_or_else(|| chosen(hello.version))),
@@ -145,7 +150,7 @@ fn flaw(setting: &Setting, hello: ServerHello) -> Option<Reaction> {
 }
 
 fn chosen(version: Version) -> Reaction {
-    if version == Version::V12 {
+    if version != Version::V13 {
         return Reaction::new(Control::ServerKeyExchange, &[], &["6347-4.2.4-flight-4"]);
     }
     Reaction::new(

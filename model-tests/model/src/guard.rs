@@ -71,11 +71,27 @@ pub enum Guard {
     LastAckRepeated,
     /// Messages that overtook others wait for them or are dropped.
     OrderKept,
+    /// The version of a HelloRetryRequest stays.
+    RetryFixesVersion,
+    /// A HelloRetryRequest asks for a group that was offered, and not for the one there is a share of.
+    RetryGroupChecked,
+    /// DTLS 1.0 is refused.
+    OldVersionRefused,
+    /// The version is one that was offered.
+    VersionOffered,
+    /// The server's part of the key has to be right.
+    ServerKeyExchangeChecked,
+    /// The identity in a ClientKeyExchange has to be known.
+    ClientKeyExchangeChecked,
+    /// Without a key the handshake ends.
+    PskNeeded,
+    /// A message that cannot be read, in its place, ends the handshake.
+    MalformedRefused,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 42] = [
         Self::FinishedVerified,
         Self::FinishedAfterCcs,
         Self::CcsInPlace,
@@ -110,5 +126,13 @@ impl Guard {
         Self::LastFlightAcked,
         Self::LastAckRepeated,
         Self::OrderKept,
+        Self::RetryFixesVersion,
+        Self::RetryGroupChecked,
+        Self::OldVersionRefused,
+        Self::VersionOffered,
+        Self::ServerKeyExchangeChecked,
+        Self::ClientKeyExchangeChecked,
+        Self::PskNeeded,
+        Self::MalformedRefused,
     ];
 }

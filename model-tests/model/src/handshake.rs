@@ -165,6 +165,9 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Reacti
         return finished_12(setting);
     }
     if message == Message::Malformed && has_next(state) {
+        if !setting.holds(Guard::MalformedRefused) {
+            return Reaction::ignore(state, &[]);
+        }
         return Reaction::fail(Description::DECODE_ERROR, &["9147-4.5.2-inv-6", "RFC 5246 7.2.2"]);
     }
     let reaction = match setting.mode.role {

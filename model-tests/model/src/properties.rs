@@ -89,6 +89,12 @@ pub struct Observer {
     retried: bool,
     /// The peer has acknowledged the plaintext part of the flight.
     acked: bool,
+    /// A HelloRetryRequest was answered.
+    answered: bool,
+    /// A piece of a message came: what contradicts it is dropped.
+    pieced: bool,
+    /// The application was asked for a key, and has not said whether there is one.
+    asked: bool,
     /// The last flight can be asked for again: nothing has been asked for and no timer has run since.
     owes: bool,
 }
@@ -128,6 +134,9 @@ impl Observer {
             flaw: None,
             retried: false,
             acked: false,
+            answered: false,
+            pieced: false,
+            asked: false,
             owes: false,
         }
     }
@@ -141,6 +150,7 @@ impl Observer {
         self.check_end(input, outputs)?;
         self.check_noise(input, outputs)?;
         self.check_data(input, outputs)?;
+        self.check_refusals(input, outputs)?;
         match self.mode.role {
             Role::Client => self.check_client(input, outputs)?,
             Role::Server => self.check_server(input, outputs)?,
@@ -212,6 +222,45 @@ impl Observer {
         ensure(record.seal == Seal::Genuine, Property::DataAuthentic)
     }
 
+    /// What must not be taken in although it comes in its place, and the answer of an application that has no key.
+    fn check_refusals(&self, input: Input, outputs: &[Output]) -> Result<(), Property> {
+        let failed = has_event(outputs, Event::Failed);
+        let without_key =
+            self.asked && self.phase == Phase::Handshake && input == Input::App(App::PskNotFound);
+        ensure(failed || !without_key, Property::Authentication)?;
+        let Some((Handshake { message, seq: Seq::Next, piece: Piece::Whole }, 0)) = handshake(input) else {
+            return Ok(());
+        };
+        if self.pieced {
+            return Ok(());
+        }
+        let waits = self.phase == Phase::Handshake && self.seen & (PIECES | KEY_EXCHANGE | DONE) == 0;
+        let is_client = self.mode.role == Role::Client;
+        let first = is_client && waits && self.flaw.is_none();
+        let key = match message {
+            Message::ServerKeyExchange(params) if is_client => {
+                let in_place = self.seen & (IN_ONE | SERVER_HELLO) == IN_ONE | SERVER_HELLO;
+                let left = self.seen & (KEY_EXCHANGE | DONE) == 0 && self.phase == Phase::Handshake;
+                params == Params::Ok || !(in_place && left && self.version == Some(Version::V12))
+            }
+            Message::ClientKeyExchange(params) if !is_client && !self.mode.deferred => {
+                params == Params::Ok || !waits || self.version != Some(Version::V12)
+            }
+            _ => true,
+        };
+        ensure(key || failed, Property::Authentication)?;
+        let offered = match message {
+            Message::ServerHello(ServerHello { version: Version::V10, .. }) => false,
+            Message::ServerHello(ServerHello { version: Version::V12, .. }) => {
+                self.mode.has_12() && !self.answered
+            }
+            Message::ServerHello(ServerHello { version: Version::V13, .. }) => self.mode.has_13(),
+            _ => true,
+        };
+        ensure(offered || !first || failed, Property::NoDowngrade)?;
+        ensure(message != Message::Malformed || !first || failed, Property::AlertDue)
+    }
+
     /// What a client does about hellos of the server, and before there is any.
     fn check_client(&self, input: Input, outputs: &[Output]) -> Result<(), Property> {
         let hello = sends(outputs, |sent| matches!(sent, Sent::ClientHello { .. }));
@@ -225,6 +274,7 @@ impl Observer {
         {
             ensure(!self.retried, Property::MessageOrder)?;
             ensure(retry.cookie || retry.group != RetryGroup::None, Property::MessageOrder)?;
+            ensure(!matches!(retry.group, RetryGroup::Same | RetryGroup::NotOffered), Property::OnlyOffered)?;
         }
         let strange = match handshake {
             Some((Handshake { message, seq: Seq::Next, .. }, epoch)) => {
@@ -349,7 +399,10 @@ impl Observer {
                     });
                 }
             }
-            (Message::HelloRetryRequest(_), 0) => self.retried = true,
+            (Message::HelloRetryRequest(_), 0) => {
+                self.retried = true;
+                self.answered |= sends(outputs, |sent| matches!(sent, Sent::ClientHello { .. }));
+            }
             (Message::ServerKeyExchange(_) | Message::ClientKeyExchange(_), 0) => self.seen |= KEY_EXCHANGE,
             (Message::ServerHelloDone, 0) => self.seen |= DONE,
             (Message::EncryptedExtensions, 2) => self.seen |= EXTENSIONS,
@@ -359,6 +412,9 @@ impl Observer {
     }
 
     fn note_phase(&mut self, input: Input, outputs: &[Output]) {
+        self.pieced |= handshake(input).is_some_and(|(message, _)| message.piece != Piece::Whole);
+        self.asked &= !matches!(input, Input::App(App::PskFound | App::PskNotFound | App::Close));
+        self.asked |= has_event(outputs, Event::NeedPsk);
         let ended = has_event(outputs, Event::Failed) || has_event(outputs, Event::FatalAlert);
         let closed = has_event(outputs, Event::ClosedByPeer)
             || input == Input::App(App::Close) && !(self.mode.role == Role::Server && self.listening());

@@ -39,8 +39,12 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Option
             let waiting = Control::Psk { version: Version::V12, binder: true };
             Some(Reaction::new(waiting, &[Effect::AskForPsk], &["RFC 4279 2"]))
         }
-        (Control::ClientKeyExchange, Message::ClientKeyExchange(Params::Ok)) => Some(key_exchanged()),
-        (Control::ClientKeyExchange, Message::ClientKeyExchange(Params::Bad)) => {
+        (Control::ClientKeyExchange, Message::ClientKeyExchange(params))
+            if params == Params::Ok || !setting.holds(Guard::ClientKeyExchangeChecked) =>
+        {
+            Some(key_exchanged())
+        }
+        (Control::ClientKeyExchange, Message::ClientKeyExchange(_)) => {
             Some(Reaction::fail(setting.choices.unknown_psk, &["RFC 7925 4.2", "RFC 4279 2"]))
         }
         (Control::Finished(version), Message::Finished(params)) => {
@@ -59,7 +63,7 @@ pub fn on_message(setting: &Setting, state: Control, message: Message) -> Option
 /// The application's answer to `NeedPsk`.
 #[must_use]
 pub fn on_psk(setting: &Setting, version: Version, binder: bool, found: bool) -> Reaction {
-    if !found {
+    if !found && setting.holds(Guard::PskNeeded) {
         return Reaction::fail(setting.choices.unknown_psk, &["RFC 7925 4.2", "RFC 8446 6.2"]);
     }
     if version == Version::V12 { key_exchanged() } else { answer_13(setting, binder) }

@@ -68,7 +68,7 @@ fn all_properties_hold_on_all_traces() {
 }
 
 /// Each guard and the property that its absence violates.
-const EXPECTED: [(Guard, Property); 34] = [
+const EXPECTED: [(Guard, Property); 42] = [
     (Guard::FinishedVerified, Property::Authentication),
     (Guard::FinishedAfterCcs, Property::MessageOrder),
     (Guard::CcsInPlace, Property::MessageOrder),
@@ -103,6 +103,14 @@ const EXPECTED: [(Guard, Property); 34] = [
     (Guard::LastFlightAcked, Property::LastFlightAnswered),
     (Guard::LastAckRepeated, Property::LastFlightAnswered),
     (Guard::OrderKept, Property::ReorderingHarmless),
+    (Guard::RetryFixesVersion, Property::NoDowngrade),
+    (Guard::RetryGroupChecked, Property::OnlyOffered),
+    (Guard::OldVersionRefused, Property::NoDowngrade),
+    (Guard::VersionOffered, Property::NoDowngrade),
+    (Guard::ServerKeyExchangeChecked, Property::Authentication),
+    (Guard::ClientKeyExchangeChecked, Property::Authentication),
+    (Guard::PskNeeded, Property::Authentication),
+    (Guard::MalformedRefused, Property::AlertDue),
 ];
 
 #[test]
