@@ -59,6 +59,8 @@ mod tests {
         let what = [
             "message out server_hello #1",
             "record out 0:1 handshake, 100 bytes",
+            "record in 0:2 handshake, 18 bytes of plaintext",
+            "message in client_key_exchange #2, epoch 0",
             "reading epoch 1",
             "record in 1:0 handshake, 24 bytes of plaintext",
             "message in finished #3, epoch 1",
