@@ -49,7 +49,8 @@ pub(crate) struct Inbox {
     last: Option<Partial>,
 }
 
-/// Bytes of the longest body that is kept to tell a message that comes again from another one: any Finished.
+/// Bytes of the longest body that is kept to tell a message that comes again from another one: any Finished (RFC 5246 §7.4.9,
+/// RFC 8446 §4.4.4).
 const LAST_KEPT: usize = 64;
 
 #[derive(Debug)]
