@@ -121,7 +121,7 @@ struct Alerts {
 struct Start {
     version: ProtocolVersion,
     record_seq: u64,
-    expect_message_seq: u16,
+    expect_message_seq: Option<u16>,
     send_message_seq: u16,
 }
 
@@ -132,7 +132,7 @@ impl Connection {
     /// [`Error::Rng`] if the random source failed.
     pub fn client(config: Arc<ClientConfig>, now: Instant, rng: &mut dyn Rng) -> Result<Self, Error> {
         let start =
-            Start { version: FIRST_VERSION, record_seq: 0, expect_message_seq: 0, send_message_seq: 0 };
+            Start { version: FIRST_VERSION, record_seq: 0, expect_message_seq: Some(0), send_message_seq: 0 };
         let mut connection = Self::new(Side::Client(Arc::clone(&config)), State::Closed, &start, now);
         connection.step(|_, cx| ExpectServerHello::start(config, cx), rng)?;
         Ok(connection)
@@ -146,7 +146,7 @@ impl Connection {
             version: RECORD_VERSION,
             // The first ServerHello carries the record number of the hello it answers (RFC 6347 §4.2.1).
             record_seq: accepted.record_seq,
-            expect_message_seq: seq.saturating_add(1),
+            expect_message_seq: seq.checked_add(1),
             send_message_seq: seq,
         };
         let state = State::ExpectClientHello(ExpectClientHello {
@@ -364,11 +364,6 @@ impl Connection {
                 break;
             }
             let (typ, seq) = (message.typ, message.seq);
-            if seq == u16::MAX {
-                // The count does not wrap: nothing could come after this one (RFC 9147 §5.2).
-                self.fail(Error::SequenceExhausted);
-                return Err(Error::SequenceExhausted);
-            }
             self.trace.note(TraceEvent::MessageProcessed { typ, seq, epoch });
             let read_epoch = self.records.read_epoch();
             let shared = Shared {
@@ -534,7 +529,7 @@ const fn inbox_limits(limits: &Limits) -> InboxLimits {
 
 impl Handshake {
     /// Nothing received or sent yet; the message_seqs to expect and to send first.
-    fn new(limits: &Limits, (expect, send): (u16, u16), now: Instant) -> Self {
+    fn new(limits: &Limits, (expect, send): (Option<u16>, u16), now: Instant) -> Self {
         let sending = Sending {
             outbox: Outbox::new(send, Packing { plain: limits.pack_plain_records, burst: limits.burst }),
             timers: Timers::default(),

@@ -59,8 +59,9 @@ impl Talk {
     fn say(&mut self, record: &Record) -> Option<Numbers> {
         let bytes = World::unchecked().run(|| self.server.emit(record));
         let reaction = self.client.receive(&mut [bytes]);
-        if self.state() != StateKind::Failed {
-            self.server.taken(self.next());
+        match self.client.connection().and_then(|client| client.next_message_seq()) {
+            Some(next) => self.server.taken(next),
+            None => self.server.assume_taken(),
         }
         self.hear(&reaction)
     }
@@ -262,19 +263,25 @@ fn messages_after_the_handshake() {
     assert_eq!(talk.alerts, []);
 }
 
-/// The last message_seq is never taken in: there would be none for what comes next.
+/// The last message_seq there is counts like any other, and is the last: the count does not begin again.
 ///
 /// 9147-5.2-seq-2
 #[test]
-fn a_peer_that_has_used_up_its_message_seqs_is_left() {
+fn nothing_follows_the_last_message_seq() {
     let mut talk = Talk::connected();
     for seq in talk.next()..u16::MAX {
         talk.say(&ticket(Seq::At(seq), 100 + u64::from(seq)));
         assert_eq!(talk.next(), seq + 1);
     }
     assert_eq!((talk.state(), &talk.alerts[..]), (StateKind::Established, &[][..]));
-    talk.say(&ticket(Seq::At(u16::MAX), 70_000));
-    assert_eq!((talk.state(), &talk.alerts[..]), (StateKind::Failed, &[(2, 80)][..]));
+    let next = |talk: &Talk| talk.client.connection().unwrap().next_message_seq();
+    talk.say(&ticket(Seq::At(u16::MAX), 70_000)).expect("it is acknowledged");
+    assert_eq!(next(&talk), None);
+    for (at, seq) in [(70_001, u16::MAX), (70_002, 0), (70_003, 1)] {
+        talk.say(&ticket(Seq::At(seq), at));
+        assert_eq!((next(&talk), talk.state()), (None, StateKind::Established));
+    }
+    assert_eq!(talk.alerts, []);
 }
 
 /// What came before its turn is acknowledged and kept. The one before it is for its sender to repeat, so that nobody waits here.

@@ -149,8 +149,8 @@ impl Connection {
         }
         let repeats = self.stats.repeats;
         for fragment in Fragments::new(opened.body).flatten() {
-            let next = self.handshake.as_ref().map_or(0, |h| h.inbox.next_seq());
-            if fragment.header.message_seq >= next {
+            let message_seq = fragment.header.message_seq;
+            if !self.handshake.as_ref().is_some_and(|h| h.inbox.is_old(message_seq)) {
                 return Ok(());
             }
             self.on_repeated_fragment(&fragment, opened.number, now);
@@ -224,7 +224,7 @@ impl Connection {
         };
         let Handshake { inbox, sending, .. } = &mut **handshake;
         let is_answered = !sending.outbox.is_empty();
-        let old = fragment.header.message_seq < inbox.next_seq();
+        let old = inbox.is_old(fragment.header.message_seq);
         let refused = if old {
             Some(Discard::OldMessage)
         } else if expected {
@@ -258,8 +258,7 @@ impl Connection {
         let Handshake { inbox, sending, .. } = &mut **handshake;
         let header = &fragment.header;
         // A message of a flight that is still coming in is the last so far, but not the end of anything (RFC 6347 §4.2.4).
-        let is_last_message =
-            header.message_seq.saturating_add(1) == inbox.next_seq() && !self.state.is_within_flight();
+        let is_last_message = inbox.is_last(header.message_seq) && !self.state.is_within_flight();
         let is_end = header.fragment_offset.saturating_add(header.fragment_length) == header.length;
         let is_partial = number.epoch() > 0 && sending.outbox.delivery() == Delivery::UntilAcked;
         let is_flight = is_partial || (is_last_message && is_end);

@@ -168,7 +168,7 @@ impl Connection {
         let handshake = self.handshake.as_ref().map(|handshake| handshake.inbox.next_seq());
         // After a handshake of DTLS 1.3 the numbers go on.
         let after = || self.established().filter(|e| e.takes_messages()).map(|e| e.message_seqs.0);
-        handshake.or_else(after)
+        handshake.or_else(after).flatten()
     }
 
     /// Writes a record of any content to the front of `out`, as if this end had sent it, and returns its length; `None` if

@@ -41,7 +41,8 @@ pub(crate) enum Inserted {
 #[derive(Debug)]
 #[cfg_attr(feature = "__model", derive(Clone, Hash))]
 pub(crate) struct Inbox {
-    next_seq: u16,
+    /// `None` after the last number there is: the count does not wrap, so nothing can follow (RFC 9147 §5.2).
+    next_seq: Option<u16>,
     limits: InboxLimits,
     /// Slot `i` belongs to message_seq `next_seq + i`.
     slots: VecDeque<Option<Partial>>,
@@ -66,13 +67,23 @@ struct Partial {
 
 impl Inbox {
     /// Expects `next_seq` first.
-    pub(crate) const fn new(next_seq: u16, limits: InboxLimits) -> Self {
-        Self { next_seq, limits, slots: VecDeque::new(), last: None }
+    pub(crate) fn new(next_seq: impl Into<Option<u16>>, limits: InboxLimits) -> Self {
+        Self { next_seq: next_seq.into(), limits, slots: VecDeque::new(), last: None }
     }
 
-    /// The message_seq of the message expected next.
-    pub(crate) const fn next_seq(&self) -> u16 {
+    /// The message_seq of the message expected next, if any can come.
+    pub(crate) const fn next_seq(&self) -> Option<u16> {
         self.next_seq
+    }
+
+    /// Whether the message with this number was taken in, or can never be.
+    pub(crate) fn is_old(&self, message_seq: u16) -> bool {
+        self.next_seq.is_none_or(|next| message_seq < next)
+    }
+
+    /// Whether this is the number of the message that was taken in last.
+    pub(crate) fn is_last(&self, message_seq: u16) -> bool {
+        message_seq.checked_add(1) == self.next_seq
     }
 
     /// Takes in a fragment received in `epoch`. Of contradicting fragments the newer counts in epoch 0, where either may be
@@ -88,8 +99,9 @@ impl Inbox {
         keep: bool,
     ) -> Result<Inserted, Discard> {
         let header = &fragment.header;
-        // message_seq never wraps within a handshake, so the distance is plain.
-        let ahead = header.message_seq.checked_sub(self.next_seq).ok_or(Discard::OldMessage)?;
+        // message_seq never wraps, so the distance is plain.
+        let ahead = self.next_seq.and_then(|next| header.message_seq.checked_sub(next));
+        let ahead = ahead.ok_or(Discard::OldMessage)?;
         if ahead >= self.limits.window {
             return Err(Discard::OutsideWindow);
         }
@@ -137,7 +149,7 @@ impl Inbox {
         if !partial.holes.is_empty() {
             return None;
         }
-        Some((Message { typ: partial.typ, seq: self.next_seq, body: &partial.data }, partial.epoch))
+        Some((Message { typ: partial.typ, seq: self.next_seq?, body: &partial.data }, partial.epoch))
     }
 
     /// Drops the front message and goes on to the next.
@@ -146,7 +158,7 @@ impl Inbox {
         if let Some(last) = self.last.as_mut().filter(|last| last.data.len() > LAST_KEPT) {
             last.data = Vec::new();
         }
-        self.next_seq = self.next_seq.saturating_add(1);
+        self.next_seq = self.next_seq.and_then(|next| next.checked_add(1));
         if self.slots.is_empty() {
             self.slots = VecDeque::new();
         }
@@ -156,7 +168,7 @@ impl Inbox {
     pub(crate) fn contradicts_last(&self, fragment: &Fragment<'_>, epoch: u16) -> bool {
         let header = &fragment.header;
         let Some(last) = &self.last else { return false };
-        if header.message_seq.checked_add(1) != Some(self.next_seq) {
+        if !self.is_last(header.message_seq) {
             return false;
         }
         let start = to_usize(header.fragment_offset);

@@ -85,8 +85,8 @@ pub(crate) enum State {
 #[cfg_attr(feature = "__model", derive(Clone, Hash))]
 pub(crate) struct Established {
     pub(crate) role: Role,
-    /// The message_seqs to expect and to send after the handshake.
-    pub(crate) message_seqs: (u16, u16),
+    /// The message_seqs to expect, if any is left, and to send after the handshake.
+    pub(crate) message_seqs: (Option<u16>, u16),
     pub(crate) negotiated: Negotiated,
     pub(crate) exporter: Exporter,
 }

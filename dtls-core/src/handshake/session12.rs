@@ -117,7 +117,7 @@ impl Keyed {
         let Self { hellos, master, group, identity, role } = self;
         Established {
             role,
-            message_seqs: (0, 0),
+            message_seqs: (None, 0),
             negotiated: Negotiated {
                 version: ProtocolVersion::DTLS1_2,
                 suite: hellos.suite.id,

@@ -143,7 +143,7 @@ impl Keys13 {
         let Agreed { suite, group, identity } = self.agreed;
         Established {
             role: self.role,
-            message_seqs: (0, 0),
+            message_seqs: (None, 0),
             negotiated: Negotiated {
                 version: ProtocolVersion::DTLS1_3,
                 suite: suite.id,

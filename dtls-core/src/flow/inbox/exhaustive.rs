@@ -151,12 +151,12 @@ impl Model {
     /// The form of an inbox that stands for it.
     fn inbox(&self, limits: InboxLimits) -> Inbox {
         let slots = self.messages.iter().map(|message| message.as_ref().map(Bytes::partial)).collect();
-        Inbox { next_seq: self.next_seq, limits, slots, last: None }
+        Inbox { next_seq: Some(self.next_seq), limits, slots, last: None }
     }
 
     /// Asserts that `inbox` is in this state.
     fn assert_is(&self, inbox: &Inbox) {
-        assert_eq!((inbox.next_seq(), inbox.held()), (self.next_seq, self.held()));
+        assert_eq!((inbox.next_seq(), inbox.held()), (Some(self.next_seq), self.held()));
         let filled = inbox.slots.iter().rposition(Option::is_some).map_or(0, |at| at + 1);
         assert_eq!(filled, self.messages.len(), "{inbox:?} {self:?}");
         for (partial, message) in inbox.slots.iter().zip(&self.messages) {

@@ -42,7 +42,7 @@ fn messages_come_out_in_order() {
     inbox.pop();
     assert_eq!(message(&inbox), Some(vec![6]));
     inbox.pop();
-    assert_eq!((message(&inbox), inbox.next_seq()), (None, 7));
+    assert_eq!((message(&inbox), inbox.next_seq()), (None, Some(7)));
 }
 
 #[test]
@@ -144,9 +144,25 @@ proptest! {
             let held: usize = inbox.slots.iter().flatten().map(|p| p.data.len()).sum();
             prop_assert!(held <= LIMITS.bytes);
             while let Some(whole) = message(&inbox) {
-                prop_assert_eq!(&whole, &contents[usize::from(inbox.next_seq())]);
+                prop_assert_eq!(&whole, &contents[usize::from(inbox.next_seq().unwrap())]);
                 inbox.pop();
             }
         }
+    }
+}
+
+#[test]
+fn nothing_follows_the_last_number() {
+    let mut inbox = Inbox::new(u16::MAX - 1, LIMITS);
+    inbox.insert(&fragment(u16::MAX, 1, 0, &[2]), 0, false).unwrap();
+    inbox.insert(&fragment(u16::MAX - 1, 1, 0, &[1]), 0, false).unwrap();
+    inbox.pop();
+    assert_eq!((message(&inbox), inbox.next_seq()), (Some(vec![2]), Some(u16::MAX)));
+    inbox.pop();
+    assert_eq!((message(&inbox), inbox.next_seq()), (None, None));
+    assert!(inbox.is_last(u16::MAX) && !inbox.is_last(u16::MAX - 1));
+    for seq in [0, 1, u16::MAX - 1, u16::MAX] {
+        assert!(inbox.is_old(seq));
+        assert_eq!(inbox.insert(&fragment(seq, 1, 0, &[3]), 0, false), Err(Discard::OldMessage));
     }
 }
