@@ -11,7 +11,10 @@ use std::{
 use monitors::{Pattern, Role, patterns};
 
 /// How a requirement stands.
-const STATUSES: [&str; 5] = ["tested", "not met", "not built yet", "cannot apply", "missing"];
+const STATUSES: [&str; 6] = ["tested", "narrower", "not met", "not built yet", "cannot apply", "missing"];
+/// The only binding requirements that are met less widely than they are worded, each with its reason in the table: forged
+/// plaintext would do harm otherwise.
+const NARROWER: [&str; 2] = ["6347-4.1-oldepoch-2", "9147-7.2-recv-5"];
 /// The levels of requirements, most binding first.
 const LEVELS: [&str; 8] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "REC", "NOT REC", "MAY", "DEF"];
 /// What follows this line in the README is written by the test.
@@ -98,9 +101,10 @@ fn every_requirement_has_its_tests_or_a_reason() {
     let mut named = BTreeSet::new();
     for [id, status, tests, note] in &matrix {
         assert!(STATUSES.contains(&&**status), "{id}: {status}");
-        assert_ne!((&**status, tests.is_empty()), ("tested", true), "{id} names no test");
+        assert!(!tests.is_empty() || !["tested", "narrower"].contains(&&**status), "{id} names no test");
         let binds = levels[id].starts_with("MUST");
         assert!(!binds || !["not met", "missing"].contains(&&**status), "{id} must be met and shown");
+        assert_eq!(binds && status == "narrower", NARROWER.contains(&&**id), "{id}");
         let needs_reason = !["tested", "missing"].contains(&&**status);
         assert!(!needs_reason || !note.is_empty(), "{id} has no reason");
         for test in tests.split_whitespace() {
