@@ -18,6 +18,7 @@ use monitors::{Role, Successive};
 /// about.
 pub(crate) fn check(role: Role, stderr: &str) {
     let mut watched = BTreeMap::new();
+    let mut last = None;
     let (mut connected, mut established) = (0, 0);
     // The last line may have been cut off.
     for line in stderr.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
@@ -36,6 +37,11 @@ pub(crate) fn check(role: Role, stderr: &str) {
             Role::Server => Some(peer.unwrap_or_else(|| panic!("whose connection is it? {line}"))),
         };
         watched.entry(peer).or_insert_with(|| Successive::new(role)).note(&event);
+        last = Some(peer);
+    }
+    // Whoever is killed may not have got to what became of its last message.
+    if let Some(last) = last.and_then(|peer| watched.get_mut(&peer)) {
+        last.cut_off();
     }
     assert!(connected <= established, "{connected} connections, and {established} in the trace");
 }
@@ -96,6 +102,18 @@ mod tests {
     fn what_is_not_of_a_connection_and_what_is_cut_off_does_not_count() {
         check(Role::Server, "listening on 127.0.0.1:4433\n2.05 Content\n");
         check(Role::Server, "0.100 127.0.0.1:9 datagram dropped: whatever\n0.200 127.0.0.1:9 message ou");
+    }
+
+    #[test]
+    fn what_became_of_the_last_message_of_all_is_not_told() {
+        check(Role::Server, "1.000 127.0.0.1:1001 message in client_hello #1, epoch 0\n");
+    }
+
+    #[test]
+    #[should_panic(expected = "S20: handshake restarted")]
+    fn the_last_message_of_another_connection_was_accepted() {
+        let last = "1.000 127.0.0.1:1001 message in client_hello #1, epoch 0\n".to_owned();
+        check(Role::Server, &(last + &handshake("127.0.0.1:1002").concat()));
     }
 
     #[test]

@@ -128,7 +128,8 @@ impl Monitor {
     /// For a connection that has taken its first steps unwatched: a server, when it is handed out, has answered the hello, and
     /// may have failed at that.
     pub fn resumed(role: Role, connection: &Connection) -> Self {
-        let mut monitor = Self { failed: connection.is_closed(), ..Self::new(role) };
+        let mut monitor = Self::new(role);
+        monitor.failed = connection.is_closed();
         let (read_epoch, write_epoch) = (connection.read_epoch(), connection.write_epoch());
         if read_epoch > 0 {
             monitor.note(&TraceEvent::ReadEpoch { epoch: read_epoch });
@@ -145,7 +146,9 @@ impl Monitor {
     /// With the id of the property that does not hold.
     #[track_caller]
     pub fn note(&mut self, event: &TraceEvent) {
-        self.match_patterns(event);
+        for step in self.messages.steps(event) {
+            self.match_patterns(&step);
+        }
         match *event {
             TraceEvent::RecordSent { content, number, .. } => {
                 self.on_sent(content, number.epoch(), number.seq())
@@ -186,6 +189,23 @@ impl Monitor {
             TraceEvent::Failed { .. } => self.failed = true,
             _ => {}
         }
+    }
+
+    /// Nothing more is to be told: the message that had its turn last was accepted. Done when the monitor is dropped, unless
+    /// the thread panics.
+    ///
+    /// # Panics
+    /// With the id of the property that does not hold.
+    #[track_caller]
+    pub fn finish(&mut self) {
+        if let Some(step) = self.messages.last() {
+            self.match_patterns(&step);
+        }
+    }
+
+    /// The trace was cut off, as of a process that was killed: what became of the message that had its turn last was not told.
+    pub fn cut_off(&mut self) {
+        self.messages = Messages::default();
     }
 
     #[track_caller]
@@ -231,21 +251,19 @@ impl Monitor {
     }
 
     #[track_caller]
-    fn match_patterns(&mut self, event: &TraceEvent) {
-        let Self { messages, role, patterns: states, next_seq, ephemeral, .. } = self;
-        for step in messages.steps(event) {
-            for (pattern, state) in patterns().zip(&mut *states) {
-                if pattern.role.is_none_or(|r| r == *role) {
-                    require("S20", !pattern.step(state, &step), || format!("{}: {event:?}", pattern.name));
-                }
+    fn match_patterns(&mut self, step: &Step) {
+        for (pattern, state) in patterns().zip(&mut self.patterns) {
+            if pattern.role.is_none_or(|role| role == self.role) {
+                require("S20", !pattern.step(state, step), || format!("{}: {step:?}", pattern.name));
             }
-            if let Step::Did(TraceEvent::MessageProcessed { typ, seq, .. }) = step {
-                require("S20", next_seq.is_none_or(|next| next == *seq), || {
-                    format!("{}: {typ:?} #{seq}, not #{next_seq:?}", BESIDE_PATTERNS[1])
-                });
-                *next_seq = Some(seq.wrapping_add(1));
-                *ephemeral |= *typ == HandshakeType::SERVER_KEY_EXCHANGE;
-            }
+        }
+        if let Step::Did(TraceEvent::MessageProcessed { typ, seq, .. }) = *step {
+            let next_seq = self.next_seq;
+            require("S20", next_seq.is_none_or(|next| next == seq), || {
+                format!("{}: {typ:?} #{seq}, not #{next_seq:?}", BESIDE_PATTERNS[1])
+            });
+            self.next_seq = Some(seq.wrapping_add(1));
+            self.ephemeral |= typ == HandshakeType::SERVER_KEY_EXCHANGE;
         }
     }
 
@@ -259,6 +277,14 @@ impl Monitor {
             && negotiated.version == ProtocolVersion::DTLS1_2
             && negotiated.group.is_some();
         require("S20", !needed || self.ephemeral, || format!("{}: {negotiated:?}", BESIDE_PATTERNS[0]));
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.finish();
+        }
     }
 }
 

@@ -23,11 +23,11 @@ pub struct Pattern {
 /// What a pattern is made of.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_enums, reason = "there are two")]
-pub enum Step<'e> {
+pub enum Step {
     /// A message of this type has its turn. It may still be refused.
     Came(HandshakeType),
     /// Anything of the trace; of messages only those that did not end the connection.
-    Did(&'e TraceEvent),
+    Did(TraceEvent),
 }
 
 /// Tells patterns of messages only once it is known whether they were accepted.
@@ -35,27 +35,30 @@ pub enum Step<'e> {
 pub(crate) struct Messages {
     /// The message that had its turn last, until something else happens.
     pending: Option<TraceEvent>,
-    /// The message that was accepted with the event before.
-    accepted: Option<TraceEvent>,
 }
 
 impl Messages {
     /// What `event` is to a pattern. A message that ends the connection was not accepted.
-    pub(crate) fn steps<'e>(&'e mut self, event: &'e TraceEvent) -> impl Iterator<Item = Step<'e>> {
+    pub(crate) fn steps(&mut self, event: &TraceEvent) -> impl Iterator<Item = Step> + use<> {
         let refused = matches!(event, TraceEvent::Failed { .. });
-        self.accepted = self.pending.take().filter(|_| !refused);
+        let accepted = self.last().filter(|_| !refused);
         let now = match event {
             TraceEvent::MessageProcessed { typ, .. } => {
                 self.pending = Some(*event);
                 Step::Came(*typ)
             }
-            _ => Step::Did(event),
+            _ => Step::Did(*event),
         };
-        self.accepted.as_ref().map(Step::Did).into_iter().chain([now])
+        accepted.into_iter().chain([now])
+    }
+
+    /// The message that had its turn last, if nothing has happened since: it was accepted if nothing is yet to be told.
+    pub(crate) fn last(&mut self) -> Option<Step> {
+        self.pending.take().map(Step::Did)
     }
 }
 
-type Event = fn(&Step<'_>) -> bool;
+type Event = fn(&Step) -> bool;
 
 /// What happens in which order.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,7 @@ enum Shape {
     /// The first happens, the second having happened since the third and since the beginning.
     Since(Event, Event, Event),
     /// Any other, at first in 0, which leads to [`FOUND`] where the bug shows.
-    States(fn(u8, &Step<'_>) -> u8),
+    States(fn(u8, &Step) -> u8),
 }
 
 /// The state of an automaton that has found its bug.
@@ -81,7 +84,7 @@ const FOUND: u8 = u8::MAX;
 
 impl Pattern {
     /// Whether the bug shows with `step`. `state` is the automaton's, at first 0.
-    pub fn step(&self, state: &mut u8, step: &Step<'_>) -> bool {
+    pub fn step(&self, state: &mut u8, step: &Step) -> bool {
         let armed = *state == 1;
         match self.shape {
             Shape::Ever(bad) => bad(step),

@@ -42,4 +42,9 @@ impl Successive {
         };
         self.monitor.note(event);
     }
+
+    /// As [`Monitor::cut_off`].
+    pub fn cut_off(&mut self) {
+        self.monitor.cut_off();
+    }
 }

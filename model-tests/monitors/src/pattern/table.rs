@@ -221,60 +221,60 @@ const CLIENT: &[Pattern] = &[
 ];
 
 /// A message of this type was accepted.
-fn accepts(step: &Step<'_>, wanted: Type) -> bool {
+fn accepts(step: &Step, wanted: Type) -> bool {
     matches!(step, Step::Did(TraceEvent::MessageProcessed { typ, .. }) if *typ == wanted)
 }
 
-const fn accepts_any(step: &Step<'_>) -> bool {
+const fn accepts_any(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::MessageProcessed { .. }))
 }
 
 /// RFC 8446 §4 and RFC 5246 §7.4, with HelloVerifyRequest (RFC 6347 §4.3.2).
-fn accepts_unknown(step: &Step<'_>) -> bool {
+fn accepts_unknown(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::MessageProcessed { typ, .. }) if !matches!(typ.0, 0..=4 | 8 | 11..=16 | 20 | 24))
 }
 
-const fn epoch_of(step: &Step<'_>) -> Option<u16> {
+const fn epoch_of(step: &Step) -> Option<u16> {
     match step {
         Step::Did(TraceEvent::MessageProcessed { epoch, .. }) => Some(*epoch),
         _ => None,
     }
 }
 
-fn finished_in(step: &Step<'_>, epoch: fn(u16) -> bool) -> bool {
+fn finished_in(step: &Step, epoch: fn(u16) -> bool) -> bool {
     accepts(step, Type::FINISHED) && epoch_of(step).is_some_and(epoch)
 }
 
 /// A message of this type becomes part of the own flight.
-fn says(step: &Step<'_>, wanted: Type) -> bool {
+fn says(step: &Step, wanted: Type) -> bool {
     matches!(step, Step::Did(TraceEvent::MessageQueued { typ, .. }) if *typ == wanted)
 }
 
-fn sends(step: &Step<'_>, wanted: ContentType) -> bool {
+fn sends(step: &Step, wanted: ContentType) -> bool {
     matches!(step, Step::Did(TraceEvent::RecordSent { content, .. }) if *content == wanted)
 }
 
-fn alerts(step: &Step<'_>, wanted: AlertDescription) -> bool {
+fn alerts(step: &Step, wanted: AlertDescription) -> bool {
     matches!(step, Step::Did(TraceEvent::AlertSent { description }) if *description == wanted)
 }
 
-const fn reads_keys(step: &Step<'_>) -> bool {
+const fn reads_keys(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::ReadEpoch { .. }))
 }
 
-const fn writes_keys(step: &Step<'_>) -> bool {
+const fn writes_keys(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::WriteEpoch { .. }))
 }
 
-const fn reads(step: &Step<'_>, wanted: u16) -> bool {
+const fn reads(step: &Step, wanted: u16) -> bool {
     matches!(step, Step::Did(TraceEvent::ReadEpoch { epoch }) if *epoch == wanted)
 }
 
-const fn is_established(step: &Step<'_>) -> bool {
+const fn is_established(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::Established))
 }
 
-const fn goes_on(step: &Step<'_>) -> bool {
+const fn goes_on(step: &Step) -> bool {
     matches!(
         step,
         Step::Did(
@@ -286,30 +286,30 @@ const fn goes_on(step: &Step<'_>) -> bool {
     )
 }
 
-const fn repeats(step: &Step<'_>) -> bool {
+const fn repeats(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::RetransmitTimeout { .. } | TraceEvent::RetransmitOnRequest))
 }
 
 /// The application has ended it, with whatever alert it likes.
-const fn is_aborted(step: &Step<'_>) -> bool {
+const fn is_aborted(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::Failed { error: Error::Aborted(_) }))
 }
 
-const fn came_finished(step: &Step<'_>) -> bool {
+const fn came_finished(step: &Step) -> bool {
     matches!(step, Step::Came(Type::FINISHED))
 }
 
-const fn came_other(step: &Step<'_>) -> bool {
+const fn came_other(step: &Step) -> bool {
     matches!(step, Step::Came(_)) && !came_finished(step)
 }
 
-fn acknowledges_in(step: &Step<'_>, epoch: u16) -> bool {
+fn acknowledges_in(step: &Step, epoch: u16) -> bool {
     let Step::Did(TraceEvent::RecordSent { content, number, .. }) = step else { return false };
     *content == ContentType::ACK && number.epoch() == epoch
 }
 
 /// A flight goes out again only for a message that was taken in before, and that is dropped as such.
-const fn repeats_to_what_was_not_repeated(state: u8, step: &Step<'_>) -> u8 {
+const fn repeats_to_what_was_not_repeated(state: u8, step: &Step) -> u8 {
     match step {
         Step::Did(TraceEvent::Discarded { reason: Discard::OldMessage | Discard::Closed, .. }) => 1,
         Step::Did(TraceEvent::RetransmitOnRequest) if state == 1 => 1,
@@ -319,7 +319,7 @@ const fn repeats_to_what_was_not_repeated(state: u8, step: &Step<'_>) -> u8 {
 }
 
 /// Once the keys of DTLS 1.3 are there (1), a ChangeCipherSpec (2) is dropped before anything else happens.
-fn takes_ccs13(state: u8, step: &Step<'_>) -> u8 {
+fn takes_ccs13(state: u8, step: &Step) -> u8 {
     match (state, step) {
         (0, step) if reads(step, 2) => 1,
         (1, Step::Did(TraceEvent::RecordReceived { content: ContentType::CHANGE_CIPHER_SPEC, .. })) => 2,
@@ -330,7 +330,7 @@ fn takes_ccs13(state: u8, step: &Step<'_>) -> u8 {
 }
 
 /// In the only protected epoch of DTLS 1.2 an ACK (1) is dropped before anything else happens.
-fn takes_ack12(state: u8, step: &Step<'_>) -> u8 {
+fn takes_ack12(state: u8, step: &Step) -> u8 {
     match (state, step) {
         (0, Step::Did(TraceEvent::RecordReceived { content: ContentType::ACK, number, .. }))
             if number.epoch() == 1 =>
@@ -344,7 +344,7 @@ fn takes_ack12(state: u8, step: &Step<'_>) -> u8 {
 }
 
 /// After a record that is not to be taken in: it is dropped, or nothing is any more.
-const fn after_record(step: &Step<'_>, dropped: u8) -> u8 {
+const fn after_record(step: &Step, dropped: u8) -> u8 {
     match step {
         Step::Did(TraceEvent::Discarded { .. }) => dropped,
         Step::Did(TraceEvent::Failed { .. }) => 3,
@@ -353,7 +353,7 @@ const fn after_record(step: &Step<'_>, dropped: u8) -> u8 {
 }
 
 /// A ServerHello (1) that is answered by a ClientHello (2) was a HelloRetryRequest; another one (3) must not be answered so.
-fn retries_twice(state: u8, step: &Step<'_>) -> u8 {
+fn retries_twice(state: u8, step: &Step) -> u8 {
     match state {
         0 | 2 if accepts(step, Type::SERVER_HELLO) => state + 1,
         1 if says(step, Type::CLIENT_HELLO) => 2,
@@ -362,7 +362,7 @@ fn retries_twice(state: u8, step: &Step<'_>) -> u8 {
     }
 }
 
-fn falls_back_after_retry(state: u8, step: &Step<'_>) -> u8 {
+fn falls_back_after_retry(state: u8, step: &Step) -> u8 {
     match state {
         0 if accepts(step, Type::SERVER_HELLO) => 1,
         1 if says(step, Type::CLIENT_HELLO) => 2,
@@ -372,7 +372,7 @@ fn falls_back_after_retry(state: u8, step: &Step<'_>) -> u8 {
 }
 
 /// With the keys of DTLS 1.3 (1) the handshake ends with EncryptedExtensions (2) or not at all.
-fn misses_encrypted_extensions(state: u8, step: &Step<'_>) -> u8 {
+fn misses_encrypted_extensions(state: u8, step: &Step) -> u8 {
     match state {
         0 if reads(step, 2) => 1,
         1 if accepts(step, Type::ENCRYPTED_EXTENSIONS) => 2,

@@ -1,7 +1,9 @@
 //! For every pattern a trace that shows it, and for every handshake that is as it should be none.
 
+use dtls_core::TraceSink as _;
+
 use super::*;
-use crate::{Monitor, parse};
+use crate::{Monitor, Watch, parse};
 
 /// Role, pattern, and a trace, in the lines of `dtls --trace`, at whose end it shows.
 const SHOWN: &str = "
@@ -101,12 +103,16 @@ fn events(trace: &str) -> Vec<TraceEvent> {
     trace.split("; ").map(read).collect()
 }
 
-/// What a monitor says about a trace, and after how many events.
+/// What a monitor says about a trace, and after how many events, or at the end.
 fn said(role: Role, trace: &str) -> Option<(String, usize)> {
+    let events = events(trace);
     let mut monitor = Monitor::new(role);
-    for (at, event) in events(trace).iter().enumerate() {
+    for at in 0..=events.len() {
         let note = || {
-            monitor.note(event);
+            match events.get(at) {
+                Some(event) => monitor.note(event),
+                None => monitor.finish(),
+            }
             monitor
         };
         match std::panic::catch_unwind(core::panic::AssertUnwindSafe(note)) {
@@ -148,6 +154,39 @@ fn every_pattern_shows_in_a_trace_of_its_own() {
     }
     let missing: Vec<_> = patterns().map(|p| p.name).filter(|name| !shown.contains(name)).collect();
     assert_eq!(missing, [""; 0]);
+}
+
+/// A message is judged when something else has happened, and at the end of the trace, unless it was cut off.
+#[test]
+fn the_last_message_of_a_trace_is_judged_too() {
+    let trace = "message in client_hello #1, epoch 0";
+    let begun = || {
+        let mut monitor = Monitor::new(Role::Server);
+        events(trace).iter().for_each(|event| monitor.note(event));
+        monitor
+    };
+    let said_of = |end: fn(Monitor)| {
+        let monitor = begun();
+        let panic = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| end(monitor))).err();
+        panic.map(|panic| *panic.downcast::<String>().expect("with a text"))
+    };
+    let is_said =
+        |said: Option<String>| said.is_some_and(|said| said.starts_with("S20: handshake restarted"));
+    assert!(is_said(said(Role::Server, trace).map(|(said, _)| said)));
+    assert!(is_said(said_of(drop)));
+    assert_eq!(said_of(|mut monitor| monitor.cut_off()), None);
+    // It was refused.
+    let failed = TraceEvent::Failed { error: dtls_core::Error::NoAnswer };
+    let mut monitor = begun();
+    monitor.note(&failed);
+    monitor.finish();
+}
+
+#[test]
+#[should_panic(expected = "S20: handshake restarted")]
+fn a_watch_judges_it_when_the_connection_is_gone() {
+    let watch = Watch::new(Role::Server);
+    events("message in client_hello #1, epoch 0").iter().for_each(|event| watch.event(event));
 }
 
 #[test]
