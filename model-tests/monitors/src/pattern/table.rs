@@ -77,7 +77,7 @@ const BOTH: &[Pattern] = &[
         Shape::Since(
             |e| alerts(e, AlertDescription::InternalError),
             came_finished,
-            |e| came_other(e) || is_aborted(e),
+            |e| came_other(e) || is_established(e) || is_aborted(e) || fails_here(e),
         ),
     ),
     both("KeyUpdate before Finished", Shape::Without(|e| accepts(e, Type::KEY_UPDATE), is_established)),
@@ -293,6 +293,14 @@ const fn repeats(step: &Step) -> bool {
 /// The application has ended it, with whatever alert it likes.
 const fn is_aborted(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::Failed { error: Error::Aborted(_) }))
+}
+
+/// The own end cannot go on, whatever the peer has said.
+const fn fails_here(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Did(TraceEvent::Failed { error: Error::Rng | Error::Crypto | Error::SequenceExhausted })
+    )
 }
 
 const fn came_finished(step: &Step) -> bool {

@@ -65,7 +65,7 @@ client | NewSessionTicket before Finished | message in new_session_ticket #0, ep
 ";
 
 /// Handshakes as they should be, with what comes again, is dropped and is refused.
-const GENUINE: [(Role, &str); 6] = [
+const GENUINE: [(Role, &str); 9] = [
     (
         Role::Client,
         "message out client_hello #0; record out 0:0 handshake, 80 bytes; message in hello_verify_request #0, epoch 0; message out client_hello #1; record out 0:1 handshake, 100 bytes; message in server_hello #1, epoch 0; message in server_key_exchange #2, epoch 0; message in server_hello_done #3, epoch 0; message out client_key_exchange #2; message out finished #3; writing epoch 1; record out 0:2 handshake, 40 bytes; record out 0:3 change_cipher_spec, 14 bytes; record out 1:0 handshake, 50 bytes; no answer, sending the flight again (timer, 1); record out 0:4 handshake, 40 bytes; record out 0:5 change_cipher_spec, 14 bytes; record out 1:1 handshake, 50 bytes; record in 0:4 change_cipher_spec, 1 bytes of plaintext; reading epoch 1; record in 1:0 handshake, 24 bytes of plaintext; message in finished #4, epoch 1; established; record out 1:2 application_data, 40 bytes; record in 1:1 ack, 2 bytes of plaintext; dropped record 1:1: UNEXPECTED",
@@ -87,6 +87,20 @@ const GENUINE: [(Role, &str); 6] = [
         "reading epoch 2; message in finished #2, epoch 2; failed: FAILED; alert out decrypt_error",
     ),
     (Role::Server, "message in client_key_exchange #2, epoch 0; failed: FAILED; alert out decrypt_error"),
+    // The last number is no message's.
+    (
+        Role::Server,
+        "message out server_hello #65532; message out server_key_exchange #65533; message out server_hello_done #65534; message in client_key_exchange #65533, epoch 0; reading epoch 1; message in finished #65534, epoch 1; failed: EXHAUSTED; alert out internal_error",
+    ),
+    // Record numbers that are used up, and the random source, long after the handshake.
+    (
+        Role::Server,
+        "reading epoch 2; writing epoch 3; message in finished #2, epoch 2; reading epoch 3; established; record out 3:1 application_data, 40 bytes; failed: EXHAUSTED; alert out internal_error",
+    ),
+    (
+        Role::Client,
+        "message in server_hello #0, epoch 0; reading epoch 2; writing epoch 2; message in encrypted_extensions #1, epoch 2; message in finished #2, epoch 2; message out finished #1; reading epoch 3; established; record in 3:0 ack, 18 bytes of plaintext; failed: NO RANDOM NUMBERS; alert out internal_error",
+    ),
 ];
 
 fn events(trace: &str) -> Vec<TraceEvent> {
@@ -96,6 +110,8 @@ fn events(trace: &str) -> Vec<TraceEvent> {
             .replace("OLD", Discard::OldMessage.describe())
             .replace("UNEXPECTED", Discard::UnexpectedContent.describe());
         match line.strip_prefix("failed: ") {
+            Some("EXHAUSTED") => TraceEvent::Failed { error: Error::SequenceExhausted },
+            Some("NO RANDOM NUMBERS") => TraceEvent::Failed { error: Error::Rng },
             Some(_) => TraceEvent::Failed { error: Error::Misbehaved(PeerMisbehaved::UnexpectedMessage) },
             None => parse(&line).unwrap_or_else(|| panic!("{line}")),
         }
