@@ -53,9 +53,9 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtls_core::{
-    AlertDescription, Connection, ContentType, HandshakeType, Negotiated, ProtocolVersion, TraceEvent,
-};
+use dtls_core::{AlertDescription, ContentType, HandshakeType, Negotiated, ProtocolVersion, TraceEvent};
+#[cfg(feature = "model")]
+use dtls_core::{Connection, StateKind};
 
 pub use line::parse;
 use pattern::Messages;
@@ -125,11 +125,20 @@ impl Monitor {
         }
     }
 
-    /// For a connection that has taken its first steps unwatched: a server, when it is handed out, has answered the hello, and
-    /// may have failed at that.
+    /// For a connection that has taken its first steps unwatched: a server, when it is handed out, has answered the hello,
+    /// unless it waits for a key, and may have failed at that.
+    #[cfg(feature = "model")]
     pub fn resumed(role: Role, connection: &Connection) -> Self {
         let mut monitor = Self::new(role);
         monitor.failed = connection.is_closed();
+        if let (Role::Server, Some(seq)) = (role, connection.next_message_seq()) {
+            monitor.next_seq = Some(seq);
+            if connection.state_kind() != StateKind::AwaitPsk13 {
+                // With the number of the hello that it answers.
+                let (typ, seq) = (HandshakeType::SERVER_HELLO, seq.wrapping_sub(1));
+                monitor.note(&TraceEvent::MessageQueued { typ, seq });
+            }
+        }
         let (read_epoch, write_epoch) = (connection.read_epoch(), connection.write_epoch());
         if read_epoch > 0 {
             monitor.note(&TraceEvent::ReadEpoch { epoch: read_epoch });
