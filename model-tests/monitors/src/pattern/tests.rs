@@ -3,7 +3,7 @@
 use dtls_core::TraceSink as _;
 
 use super::*;
-use crate::{Monitor, Watch, parse};
+use crate::{BESIDE_PATTERNS, Monitor, Watch, parse};
 
 /// Role, pattern, and a trace, in the lines of `dtls --trace`, at whose end it shows.
 const SHOWN: &str = "
@@ -103,6 +103,22 @@ const GENUINE: [(Role, &str); 9] = [
     ),
 ];
 
+/// As [`SHOWN`], of what takes more than the order of things. What was negotiated is in no trace: the test of that is in
+/// `model-tests/tests/monitors.rs`.
+const SHOWN_BESIDE: [(Role, &str, &str); 3] = [
+    (Role::Client, BESIDE_PATTERNS[1], "message in server_hello #1, epoch 0"),
+    (
+        Role::Client,
+        BESIDE_PATTERNS[1],
+        "message in server_hello #0, epoch 0; message in server_hello_done #2, epoch 0; message out finished #3",
+    ),
+    (
+        Role::Server,
+        BESIDE_PATTERNS[1],
+        "message in client_key_exchange #2, epoch 0; reading epoch 1; message in finished #2, epoch 1; established",
+    ),
+];
+
 fn events(trace: &str) -> Vec<TraceEvent> {
     let read = |line: &str| {
         use dtls_core::{Discard, Error, PeerMisbehaved};
@@ -170,6 +186,14 @@ fn every_pattern_shows_in_a_trace_of_its_own() {
     }
     let missing: Vec<_> = patterns().map(|p| p.name).filter(|name| !shown.contains(name)).collect();
     assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn what_takes_more_than_the_order_shows_too() {
+    for (role, name, trace) in SHOWN_BESIDE {
+        let (said, _) = said(role, trace).unwrap_or_else(|| panic!("nothing was said about {trace}"));
+        assert!(said.starts_with(&format!("S20: {name}: ")), "{said}");
+    }
 }
 
 /// A message is judged when something else has happened, and at the end of the trace, unless it was cut off.
