@@ -268,6 +268,10 @@ fn only_the_finished_that_was_taken_in_asks_for_the_last_flight_again() {
     assert_eq!(genuine[..6], [20, 0, 0, 12, 0, 2]);
     let peer = established().record(1, ContentType::HANDSHAKE, &genuine);
     assert!(again(&peer));
+    let as_another = [&[Type::CLIENT_KEY_EXCHANGE.0], &genuine[1..]].concat();
+    let peer = established().record(1, ContentType::HANDSHAKE, &as_another);
+    assert!(!again(&peer), "another type with the same contents");
+    peer.assert_ignored(Discard::OldMessage);
 }
 
 /// The content type is one of DTLS 1.3.

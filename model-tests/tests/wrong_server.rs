@@ -1,8 +1,10 @@
 //! Servers that break a rule of DTLS 1.3: what the client makes of each, with the exact error and alert.
 
+use core::time::Duration;
+
 use dtls_core::{
     AlertDescription as Alert, CipherSuite, ContentType, DecodeError, Discard, Error, HandshakeType as Type,
-    NamedGroup, PeerIncompatible, PeerMisbehaved as Rule, ProtocolVersion, PskMode, StateKind,
+    NamedGroup, PeerIncompatible, PeerMisbehaved as Rule, ProtocolVersion, PskMode, StateKind, TraceEvent,
 };
 use model_tests::{
     Recipe, Setup, Side,
@@ -358,5 +360,26 @@ fn messages_after_the_handshake_have_their_epoch_and_their_kinds() {
     for typ in [Type::FINISHED, Type::HELLO_REQUEST, Type::CLIENT_HELLO, Type::CERTIFICATE_REQUEST, Type(99)]
     {
         established().message(3, typ, &[0]).assert_refused(Rule::UnexpectedMessage, Alert::UnexpectedMessage);
+    }
+}
+
+/// The server's Finished asks for the client's again when it comes again, but not under the keys of data, under which it did not
+/// come before (RFC 9147 §5.8.1).
+#[test]
+fn only_what_was_taken_in_asks_for_the_finished_again() {
+    let mut peer = WrongPeer::new(&dhe(), Side::Client);
+    peer.script.ends.listen();
+    let peer = peer.reach(StateKind::ExpectEncryptedExtensions13);
+    let sealed = &peer.script.mailbox.live()[0].bytes;
+    let flight = (1..10).find_map(|header| peer.script.ends.plaintext_of(&sealed[header..])).unwrap();
+    let finished = flight[12 + 2..][..12 + 32].to_vec();
+    assert_eq!((flight[0], finished[0]), (Type::ENCRYPTED_EXTENSIONS.0, Type::FINISHED.0));
+    for (epoch, asks) in [(2, true), (3, false)] {
+        let mut peer = established();
+        let later = peer.script.ends.now().after(Duration::from_millis(900));
+        peer.script.ends.set_now(later);
+        let peer = peer.record(epoch, ContentType::HANDSHAKE, &finished);
+        assert_eq!(peer.log().contains(&TraceEvent::RetransmitOnRequest), asks, "in epoch {epoch}");
+        peer.assert_ignored(Discard::OldMessage);
     }
 }

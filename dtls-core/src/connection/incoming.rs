@@ -262,7 +262,8 @@ impl Connection {
         let is_end = header.fragment_offset.saturating_add(header.fragment_length) == header.length;
         let is_partial = number.epoch() > 0 && sending.outbox.delivery() == Delivery::UntilAcked;
         let is_flight = is_partial || (is_last_message && is_end);
-        // Another message with an old number is no retransmission (RFC 6347 §4.2.4, RFC 9147 §5.8.1).
+        // Another message with the last number is no retransmission (RFC 6347 §4.2.4, RFC 9147 §5.8.1). Of those before it
+        // nothing is kept to tell.
         let is_other = inbox.contradicts_last(fragment, number.epoch());
         if !is_flight || is_other || sending.outbox.is_empty() || sending.outbox.has_pending() {
             return;
