@@ -80,6 +80,13 @@ const BOTH: &[Pattern] = &[
             |e| came_other(e) || is_established(e) || is_aborted(e) || fails_here(e),
         ),
     ),
+    both(
+        "no_renegotiation before Finished",
+        Shape::Without(
+            |e| alerts(e, AlertDescription::NoRenegotiation),
+            |e| is_established(e) || is_aborted(e),
+        ),
+    ),
     both("KeyUpdate before Finished", Shape::Without(|e| accepts(e, Type::KEY_UPDATE), is_established)),
     both("EndOfEarlyData", Shape::Ever(|e| accepts(e, Type(5)))),
     both("a message of no known type", Shape::Ever(accepts_unknown)),
@@ -129,6 +136,7 @@ const SERVER: &[Pattern] = &[
         "ClientKeyExchange under keys",
         Shape::After(|e| accepts(e, Type::CLIENT_KEY_EXCHANGE), reads_keys),
     ),
+    // With the resumption of DTLS 1.2 there are (RFC 5246 §7.3).
     server(
         "keys without ClientKeyExchange",
         Shape::Without(|e| reads(e, 1), |e| accepts(e, Type::CLIENT_KEY_EXCHANGE)),
@@ -161,6 +169,7 @@ const CLIENT: &[Pattern] = &[
         Shape::After(|e| accepts(e, Type::SERVER_KEY_EXCHANGE), |e| accepts(e, Type::SERVER_HELLO_DONE)),
     ),
     client("multiple ServerHelloDone", Shape::Twice(|e| accepts(e, Type::SERVER_HELLO_DONE))),
+    // With the resumption of DTLS 1.2 there are (RFC 5246 §7.3).
     client(
         "keys without ServerHelloDone",
         Shape::Without(|e| reads(e, 1), |e| accepts(e, Type::SERVER_HELLO_DONE)),
@@ -210,10 +219,12 @@ const CLIENT: &[Pattern] = &[
         Shape::After(|e| accepts(e, Type::HELLO_VERIFY_REQUEST), |e| accepts(e, Type::SERVER_HELLO)),
     ),
     client("premature HelloRequest", Shape::Ever(|e| accepts(e, Type::HELLO_REQUEST))),
+    client("unexpected ClientHello response", Shape::States(answers_with_hello)),
     client(
-        "unexpected ClientHello response",
+        "what only a client says",
         Shape::Ever(|e| accepts(e, Type::CLIENT_HELLO) || accepts(e, Type::CLIENT_KEY_EXCHANGE)),
     ),
+    // With the tickets of DTLS 1.2 it comes before (RFC 5077 §3.3).
     client(
         "NewSessionTicket before Finished",
         Shape::Without(|e| accepts(e, Type::NEW_SESSION_TICKET), is_established),
@@ -229,9 +240,10 @@ const fn accepts_any(step: &Step) -> bool {
     matches!(step, Step::Did(TraceEvent::MessageProcessed { .. }))
 }
 
-/// RFC 8446 §4 and RFC 5246 §7.4, with HelloVerifyRequest (RFC 6347 §4.3.2).
+/// RFC 8446 §4 and RFC 5246 §7.4, with HelloVerifyRequest (RFC 6347 §4.3.2), RequestConnectionId and NewConnectionId (RFC 9147
+/// §5.2).
 fn accepts_unknown(step: &Step) -> bool {
-    matches!(step, Step::Did(TraceEvent::MessageProcessed { typ, .. }) if !matches!(typ.0, 0..=4 | 8 | 11..=16 | 20 | 24))
+    matches!(step, Step::Did(TraceEvent::MessageProcessed { typ, .. }) if !matches!(typ.0, 0..=4 | 8..=16 | 20 | 24))
 }
 
 const fn epoch_of(step: &Step) -> Option<u16> {
@@ -357,6 +369,16 @@ const fn after_record(step: &Step, dropped: u8) -> u8 {
         Step::Did(TraceEvent::Discarded { .. }) => dropped,
         Step::Did(TraceEvent::Failed { .. }) => 3,
         _ => FOUND,
+    }
+}
+
+/// After the first one (1) a ClientHello answers a HelloVerifyRequest or a HelloRetryRequest (2).
+fn answers_with_hello(state: u8, step: &Step) -> u8 {
+    match state {
+        1 if says(step, Type::CLIENT_HELLO) => FOUND,
+        _ if accepts(step, Type::HELLO_VERIFY_REQUEST) || accepts(step, Type::SERVER_HELLO) => 2,
+        0 if !says(step, Type::CLIENT_HELLO) => 0,
+        _ => 1,
     }
 }
 

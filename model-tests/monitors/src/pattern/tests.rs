@@ -23,6 +23,7 @@ both | Certificate, CertificateRequest or CertificateVerify without certificates
 both | retransmitted flight 5 | record out 0:3 change_cipher_spec, 14 bytes; record out 0:5 change_cipher_spec, 14 bytes
 both | invalid Finished as retransmission | record in 1:1 handshake, 24 bytes of plaintext; the peer repeats its flight, sending the answer again
 both | internal error on Finished | message in finished #0, epoch 1; failed: the peer did not prove that it has the key; alert out internal_error
+both | no_renegotiation before Finished | record in 0:3 handshake, 12 bytes of plaintext; alert out no_renegotiation
 both | KeyUpdate before Finished | reading epoch 2; message in key_update #1, epoch 2; record out 2:0 ack, 40 bytes
 both | EndOfEarlyData | message in HandshakeType(0x05) #1, epoch 2; record out 2:0 ack, 40 bytes
 both | a message of no known type | message in HandshakeType(0x63) #1, epoch 2; record out 2:0 ack, 40 bytes
@@ -60,12 +61,15 @@ client | no EncryptedExtensions | reading epoch 2; message in finished #1, epoch
 client | ACK before ServerHello | record out 2:0 ack, 40 bytes
 client | HelloVerifyRequest after ServerHello | message in server_hello #0, epoch 0; message in hello_verify_request #1, epoch 0; message out client_hello #1
 client | premature HelloRequest | message in hello_request #0, epoch 0; message out client_hello #1
-client | unexpected ClientHello response | message in client_hello #0, epoch 0; message out client_hello #1
+client | unexpected ClientHello response | message out client_hello #0; message out client_hello #1
+client | unexpected ClientHello response | message in server_hello #0, epoch 0; message in server_hello_done #1, epoch 0; message out client_hello #1
+client | unexpected ClientHello response | message in hello_verify_request #0, epoch 0; message out client_hello #1; message in hello_request #1, epoch 0; message out client_hello #2
+client | what only a client says | message in client_hello #0, epoch 0; message out finished #1
 client | NewSessionTicket before Finished | message in new_session_ticket #0, epoch 0; message out client_hello #1
 ";
 
 /// Handshakes as they should be, with what comes again, is dropped and is refused.
-const GENUINE: [(Role, &str); 9] = [
+const GENUINE: [(Role, &str); 12] = [
     (
         Role::Client,
         "message out client_hello #0; record out 0:0 handshake, 80 bytes; message in hello_verify_request #0, epoch 0; message out client_hello #1; record out 0:1 handshake, 100 bytes; message in server_hello #1, epoch 0; message in server_key_exchange #2, epoch 0; message in server_hello_done #3, epoch 0; message out client_key_exchange #2; message out finished #3; writing epoch 1; record out 0:2 handshake, 40 bytes; record out 0:3 change_cipher_spec, 14 bytes; record out 1:0 handshake, 50 bytes; no answer, sending the flight again (timer, 1); record out 0:4 handshake, 40 bytes; record out 0:5 change_cipher_spec, 14 bytes; record out 1:1 handshake, 50 bytes; record in 0:4 change_cipher_spec, 1 bytes of plaintext; reading epoch 1; record in 1:0 handshake, 24 bytes of plaintext; message in finished #4, epoch 1; established; record out 1:2 application_data, 40 bytes; record in 1:1 ack, 2 bytes of plaintext; dropped record 1:1: UNEXPECTED",
@@ -101,6 +105,15 @@ const GENUINE: [(Role, &str); 9] = [
         Role::Client,
         "message in server_hello #0, epoch 0; reading epoch 2; writing epoch 2; message in encrypted_extensions #1, epoch 2; message in finished #2, epoch 2; message out finished #1; reading epoch 3; established; record in 3:0 ack, 18 bytes of plaintext; failed: NO RANDOM NUMBERS; alert out internal_error",
     ),
+    // A request to renegotiate in the handshake is passed over, and refused afterwards.
+    (
+        Role::Client,
+        "record in 0:3 handshake, 12 bytes of plaintext; dropped record 0:3: UNEXPECTED; message in server_hello #0, epoch 0; message in server_hello_done #1, epoch 0; reading epoch 1; message in finished #2, epoch 1; established; record in 1:1 handshake, 12 bytes of plaintext; dropped record 1:1: UNEXPECTED; alert out no_renegotiation; data of record 1:2 delivered",
+    ),
+    // The application may say so as well as anything else.
+    (Role::Client, "failed: ABORTED; alert out no_renegotiation"),
+    // Known types, for which nothing is built yet.
+    (Role::Client, "message in HandshakeType(0x09) #0, epoch 3; message in HandshakeType(0x0a) #1, epoch 3"),
 ];
 
 /// As [`SHOWN`], of what takes more than the order of things. What was negotiated is in no trace: the test of that is in
@@ -127,6 +140,9 @@ fn events(trace: &str) -> Vec<TraceEvent> {
             .replace("UNEXPECTED", Discard::UnexpectedContent.describe());
         match line.strip_prefix("failed: ") {
             Some("EXHAUSTED") => TraceEvent::Failed { error: Error::SequenceExhausted },
+            Some("ABORTED") => {
+                TraceEvent::Failed { error: Error::Aborted(dtls_core::AlertDescription::NoRenegotiation) }
+            }
             Some("NO RANDOM NUMBERS") => TraceEvent::Failed { error: Error::Rng },
             Some(_) => TraceEvent::Failed { error: Error::Misbehaved(PeerMisbehaved::UnexpectedMessage) },
             None => parse(&line).unwrap_or_else(|| panic!("{line}")),
