@@ -1,81 +1,28 @@
 //! Client and server over loopback sockets.
 
+mod harness;
+
 use core::{net::SocketAddr, time::Duration};
 use std::{
-    collections::BTreeMap,
     net::UdpSocket,
     sync::{Mutex, mpsc},
     thread,
 };
 
 use dtls_core::{
-    Arc, ClientConfig, CloseReason, ContentType, EndpointLimits, Limits, SendError, ServerConfig, TraceEvent,
-    TraceSink,
+    Arc, CloseReason, ContentType, EndpointLimits, HandshakeType, Limits, SendError, ServerConfig,
+    TraceEvent, TraceSink,
 };
-use dtls_udp::{Client, Error, Observer, Server, ServerEvent};
-use monitors::{Role, Successive, Watch};
+use dtls_udp::{Client, Error, Server, ServerEvent};
+use harness::{Attributing, KEY, Visitors, client, client_config, keyed, server};
+use monitors::{Monitor, Role};
 
-const KEY: [u8; 16] = [0x5a; 16];
 /// Far more than anything here takes; only a bug waits for it.
 const LONG: Option<Duration> = Some(Duration::from_secs(30));
 
-fn server_config() -> Arc<ServerConfig> {
-    ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(&b"sensor"[..], &KEY[..])]).build().unwrap()
-}
-
-/// For one client, which a monitor watches.
-fn client_config(identity: &[u8]) -> Arc<ClientConfig> {
-    let watch = Arc::new(Watch::new(Role::Client));
-    ClientConfig::builder(dtls_crypto::PROVIDER).trace(watch).psk(identity, &KEY).build().unwrap()
-}
-
-/// Monitors for the connections of a server.
-#[derive(Default)]
-struct Visitors {
-    current: Mutex<Option<SocketAddr>>,
-    known: Mutex<BTreeMap<SocketAddr, Successive>>,
-}
-
-impl TraceSink for Visitors {
-    fn event(&self, event: &TraceEvent) {
-        let peer = self.current.lock().unwrap().expect("a peer");
-        let mut known = self.known.lock().unwrap();
-        known.entry(peer).or_insert_with(|| Successive::new(Role::Server)).note(event);
-    }
-}
-
-/// Says whom the trace is about.
-struct Attributing<T>(Arc<T>, fn(&T) -> &Mutex<Option<SocketAddr>>);
-
-impl<T: Send + Sync> Attributing<T> {
-    fn name(&self, peer: SocketAddr) {
-        *self.1(&self.0).lock().unwrap() = Some(peer);
-    }
-}
-
-impl<T: Send + Sync> Observer for Attributing<T> {
-    fn received(&mut self, peer: SocketAddr, _: usize) {
-        self.name(peer);
-    }
-
-    fn timer(&mut self, peer: SocketAddr) {
-        self.name(peer);
-    }
-
-    fn acting(&mut self, peer: SocketAddr) {
-        self.name(peer);
-    }
-}
-
 /// An echo server in a thread of its own, which reports its events.
 fn echo(any: &str, limits: EndpointLimits) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
-    let visitors = Arc::new(Visitors::default());
-    let config = ServerConfig::builder(dtls_crypto::PROVIDER)
-        .psk_table([(&b"sensor"[..], &KEY[..])])
-        .trace(Arc::clone(&visitors) as Arc<dyn TraceSink>);
-    let mut server = Server::bind(any, config.build().unwrap(), limits).unwrap();
-    server.observe(Box::new(Attributing(visitors, |visitors| &visitors.current)));
-    serve_echoes(server)
+    serve_echoes(server(any, keyed(), limits))
 }
 
 fn serve_echoes(mut server: Server) -> (SocketAddr, mpsc::Receiver<ServerEvent>) {
@@ -152,8 +99,7 @@ fn the_number_of_peers_is_bounded_and_closed_ones_make_room() {
     let mut first = Client::connect(address, client_config(b"sensor")).unwrap();
     let mut soon = Limits::default();
     soon.handshake_timeout = Duration::from_millis(300);
-    let config =
-        ClientConfig::builder(dtls_crypto::PROVIDER).limits(soon).psk(b"sensor", &KEY).build().unwrap();
+    let config = client(b"sensor").limits(soon).build().unwrap();
     assert!(matches!(Client::connect(address, config), Err(Error::Dtls(dtls_core::Error::HandshakeTimeout))));
     exchange(&mut first, b"still here");
     first.close();
@@ -179,8 +125,7 @@ fn nobody_there_ends_at_the_deadline() {
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut soon = Limits::default();
     soon.handshake_timeout = Duration::from_millis(200);
-    let config =
-        ClientConfig::builder(dtls_crypto::PROVIDER).limits(soon).psk(b"sensor", &KEY).build().unwrap();
+    let config = client(b"sensor").limits(soon).build().unwrap();
     let mut client = Client::start(address, config).unwrap();
     assert!(matches!(client.handshake(), Err(Error::Dtls(dtls_core::Error::HandshakeTimeout))));
     assert!(client.reported_unreachable());
@@ -214,8 +159,8 @@ fn answers_leave_from_the_address_that_was_spoken_to() {
 
 #[test]
 fn keys_may_be_looked_up_later_and_connections_move_between_threads() {
-    let config = ServerConfig::builder(dtls_crypto::PROVIDER).psk_deferred().build().unwrap();
-    let mut server = Server::bind("[::1]:0", config, EndpointLimits::default()).unwrap();
+    let deferred = ServerConfig::builder(dtls_crypto::PROVIDER).psk_deferred();
+    let mut server = server("[::1]:0", deferred, EndpointLimits::default());
     let address = server.local_addr().unwrap();
     let client = thread::spawn(move || Client::connect(address, client_config(b"sensor")).map(drop));
     let Some(ServerEvent::PskWanted { peer, identity }) = server.next_event(LONG).unwrap() else {
@@ -227,13 +172,26 @@ fn keys_may_be_looked_up_later_and_connections_move_between_threads() {
     client.join().unwrap().unwrap();
 }
 
+/// A monitor for each connection with a client that says nothing any more in the one before.
+#[derive(Default)]
+struct Rebooting(Mutex<Option<Monitor>>);
+
+impl TraceSink for Rebooting {
+    fn event(&self, event: &TraceEvent) {
+        let mut monitor = self.0.lock().unwrap();
+        if matches!(event, TraceEvent::MessageQueued { typ: HandshakeType::SERVER_HELLO, .. }) {
+            *monitor = None;
+        }
+        monitor.get_or_insert_with(|| Monitor::new(Role::Server)).note(event);
+    }
+}
+
 /// The same address and port, without a word of good-bye (RFC 6347 §4.2.8).
 #[test]
 fn a_client_that_has_rebooted_is_served_again() {
     for any in ["127.0.0.1:0", "[::1]:0"] {
-        // A monitor could not tell the old connection from the new one.
-        let server = Server::bind(any, server_config(), EndpointLimits::default()).unwrap();
-        let (address, events) = serve_echoes(server);
+        let config = keyed().trace(Arc::new(Rebooting::default())).build().unwrap();
+        let (address, events) = serve_echoes(Server::bind(any, config, EndpointLimits::default()).unwrap());
         let start = |from: SocketAddr| {
             let socket = UdpSocket::bind(from).unwrap();
             let from = socket.local_addr().unwrap();
@@ -268,7 +226,7 @@ fn servers_connect_to_each_other() {
         let (address, _events) = echo(any, EndpointLimits::default());
         let loopback = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
         let address = SocketAddr::new(loopback.parse().unwrap(), address.port());
-        let mut server = Server::bind(any, server_config(), EndpointLimits::default()).unwrap();
+        let mut server = server(any, keyed(), EndpointLimits::default());
         let other = server.connect(address, client_config(b"sensor")).unwrap();
         assert_eq!(server.next_event(LONG).unwrap(), Some(ServerEvent::Connected { peer: other }));
         server.send(other, b"outwards").unwrap();
@@ -292,31 +250,28 @@ fn servers_connect_to_each_other() {
     }
 }
 
-/// Whom the observer was told of last, and whom when application data was sent.
+/// Whom the observer was told of last when application data was sent.
 #[derive(Default)]
 struct Attribution {
-    current: Mutex<Option<SocketAddr>>,
+    visitors: Arc<Visitors>,
     sent: Mutex<Vec<Option<SocketAddr>>>,
 }
 
 impl TraceSink for Attribution {
     fn event(&self, event: &TraceEvent) {
         if matches!(event, TraceEvent::RecordSent { content: ContentType::APPLICATION_DATA, .. }) {
-            self.sent.lock().unwrap().push(*self.current.lock().unwrap());
+            self.sent.lock().unwrap().push(self.visitors.current());
         }
+        self.visitors.event(event);
     }
 }
 
 #[test]
 fn an_observer_knows_whom_the_trace_is_about() {
     let attribution = Arc::new(Attribution::default());
-    let config = ServerConfig::builder(dtls_crypto::PROVIDER)
-        .psk_table([(&b"sensor"[..], &KEY[..])])
-        .trace(Arc::clone(&attribution) as Arc<dyn TraceSink>)
-        .build()
-        .unwrap();
+    let config = keyed().trace(Arc::clone(&attribution) as Arc<dyn TraceSink>).build().unwrap();
     let mut server = Server::bind("127.0.0.1:0", config, EndpointLimits::default()).unwrap();
-    server.observe(Box::new(Attributing(Arc::clone(&attribution), |attribution| &attribution.current)));
+    server.observe(Box::new(Attributing(Arc::clone(&attribution.visitors))));
     let address = server.local_addr().unwrap();
     let clients = thread::spawn(move || {
         let [mut first, mut second] =

@@ -1,34 +1,28 @@
 //! Sessions of the tokio driver over loopback sockets.
 
+mod harness;
+
 use core::{future::Future, net::SocketAddr, time::Duration};
 use std::net::UdpSocket;
 
-use dtls_core::{
-    AlertDescription, Arc, ClientConfig, EndpointLimits, Limits, ProtocolVersion, SendError, ServerConfig,
-};
+use dtls_core::{AlertDescription, Arc, EndpointLimits, Limits, ProtocolVersion, SendError, ServerConfig};
 use dtls_udp::{
-    Client, Error, Server, ServerEvent,
+    Client, Error, ServerEvent,
     tokio::{Endpoint, Incoming},
 };
-use monitors::{Role, Watch};
+use harness::{KEY, client, client_config, keyed, server};
 use tokio::{
     runtime::Builder,
     task::{JoinHandle, spawn},
     time::timeout,
 };
 
-const KEY: [u8; 16] = [0x5a; 16];
 /// Far more than anything here takes; only a bug waits for it.
 const LONG: Duration = Duration::from_secs(30);
 
+/// This driver has no observer that would tell the connections of a server apart for a monitor.
 fn server_config() -> Arc<ServerConfig> {
-    ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(&b"sensor"[..], &KEY[..])]).build().unwrap()
-}
-
-/// For one client, which a monitor watches.
-fn client_config(identity: &[u8]) -> Arc<ClientConfig> {
-    let watch = Arc::new(Watch::new(Role::Client));
-    ClientConfig::builder(dtls_crypto::PROVIDER).trace(watch).psk(identity, &KEY).build().unwrap()
+    keyed().build().unwrap()
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -149,14 +143,13 @@ fn nobody_there_ends_at_the_deadline_and_giving_up_ends_at_once() {
         let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut soon = Limits::default();
         soon.handshake_timeout = Duration::from_millis(200);
-        let config =
-            ClientConfig::builder(dtls_crypto::PROVIDER).limits(soon).psk(b"sensor", &KEY).build().unwrap();
+        let config = client(b"sensor").limits(soon).build().unwrap();
         let endpoint = bind("127.0.0.1:0", None).await;
         let failed = endpoint.connect(address, config).await.unwrap_err();
         assert!(matches!(failed, Error::Dtls(dtls_core::Error::HandshakeTimeout)));
 
         // Given up while the handshake goes on: when it is done, the server hears that nobody wants it.
-        let mut server = Server::bind("127.0.0.1:0", server_config(), EndpointLimits::default()).unwrap();
+        let mut server = server("127.0.0.1:0", keyed(), EndpointLimits::default());
         let address = server.local_addr().unwrap();
         let given_up =
             timeout(Duration::from_millis(20), endpoint.connect(address, client_config(b"sensor")));

@@ -1,18 +1,19 @@
 //! Data that the network does not take, on sockets whose owner has forbidden fragments (RFC 6347 §4.1.1.1, RFC 9147 §4.4).
 #![cfg(target_os = "linux")]
 
+mod harness;
+
 use core::{net::SocketAddr, time::Duration};
 use std::{net::UdpSocket, thread};
 
-use dtls_core::{Arc, ClientConfig, EndpointLimits, ServerConfig};
-use dtls_udp::{Client, Error, Server, ServerEvent};
-use monitors::{Role, Watch};
+use dtls_core::EndpointLimits;
+use dtls_udp::{Client, Error, ServerEvent};
+use harness::{client_config, keyed, server, server_on};
 use nix::{
     libc, setsockopt_impl, sockopt_impl,
     sys::socket::{getsockopt, setsockopt, sockopt::Ipv6DontFrag},
 };
 
-const KEY: [u8; 16] = [0x5a; 16];
 /// Far more than anything here takes; only a bug waits for it.
 const LONG: Option<Duration> = Some(Duration::from_secs(30));
 /// What the link carries, for all that the socket knows.
@@ -28,15 +29,6 @@ sockopt_impl!(
     libc::IPV6_MTU,
     usize
 );
-
-fn server_config() -> Arc<ServerConfig> {
-    ServerConfig::builder(dtls_crypto::PROVIDER).psk_table([(&b"sensor"[..], &KEY[..])]).build().unwrap()
-}
-
-fn client_config() -> Arc<ClientConfig> {
-    let watch = Arc::new(Watch::new(Role::Client));
-    ClientConfig::builder(dtls_crypto::PROVIDER).trace(watch).psk(b"sensor", &KEY).build().unwrap()
-}
 
 /// A socket that must not fragment, with another handle to ask after its options.
 fn narrow() -> (UdpSocket, UdpSocket) {
@@ -56,7 +48,7 @@ fn check(sent: Result<(), Error>, socket: &UdpSocket) {
 
 /// A server that says how long each record was that it got.
 fn measuring() -> SocketAddr {
-    let mut server = Server::bind("[::1]:0", server_config(), EndpointLimits::default()).unwrap();
+    let mut server = server("[::1]:0", keyed(), EndpointLimits::default());
     let address = server.local_addr().unwrap();
     thread::spawn(move || {
         while let Ok(event) = server.next_event(None) {
@@ -72,7 +64,7 @@ fn measuring() -> SocketAddr {
 fn a_client_hears_that_its_data_is_too_large_and_goes_on() {
     let (socket, handle) = narrow();
     socket.connect(measuring()).unwrap();
-    let mut client = Client::on_socket(socket, client_config()).unwrap();
+    let mut client = Client::on_socket(socket, client_config(b"sensor")).unwrap();
     client.handshake().unwrap();
     check(client.send(&DOES_NOT), &handle);
     client.send(&FITS).unwrap();
@@ -82,10 +74,10 @@ fn a_client_hears_that_its_data_is_too_large_and_goes_on() {
 #[test]
 fn a_server_hears_that_its_data_is_too_large_and_goes_on() {
     let (socket, handle) = narrow();
-    let mut server = Server::on_socket(socket, server_config(), EndpointLimits::default()).unwrap();
+    let mut server = server_on(socket, keyed(), EndpointLimits::default());
     let address = server.local_addr().unwrap();
     let client = thread::spawn(move || {
-        let mut client = Client::connect(address, client_config()).unwrap();
+        let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
         client.receive(LONG).unwrap().unwrap()
     });
     let Some(ServerEvent::Connected { peer }) = server.next_event(LONG).unwrap() else { panic!() };
@@ -104,7 +96,7 @@ fn a_session_hears_that_its_data_is_too_large_and_goes_on() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let endpoint = Endpoint::on_socket(socket, None, EndpointLimits::default()).unwrap();
-        let mut session = endpoint.connect(address, client_config()).await.unwrap();
+        let mut session = endpoint.connect(address, client_config(b"sensor")).await.unwrap();
         check(session.send(&DOES_NOT).await, &handle);
         session.send(&FITS).await.unwrap();
         assert_eq!(session.receive().await.unwrap(), b"1000");
@@ -114,12 +106,12 @@ fn a_session_hears_that_its_data_is_too_large_and_goes_on() {
 /// What the network says about a datagram that went out is the same as loss on the way.
 #[test]
 fn an_unreachable_peer_is_not_too_large() {
-    let mut server = Server::bind("127.0.0.1:0", server_config(), EndpointLimits::default()).unwrap();
+    let mut server = server("127.0.0.1:0", keyed(), EndpointLimits::default());
     let address = server.local_addr().unwrap();
     let serving = thread::spawn(move || {
         while !matches!(server.next_event(LONG).unwrap(), Some(ServerEvent::Connected { .. })) {}
     });
-    let mut client = Client::connect(address, client_config()).unwrap();
+    let mut client = Client::connect(address, client_config(b"sensor")).unwrap();
     serving.join().unwrap();
     for _ in 0..3 {
         client.send(&FITS).unwrap();

@@ -6,9 +6,10 @@ use dtls_core::{
     PskMode, StateKind, Verdict, crypto::Provider,
 };
 use model_tests::{
-    FailingRng, Outgoing, Pair, Recipe, Script, Setup, Side,
+    FailingRng, Outgoing, Pair, Recipe, Script, Setup, Side, Watched,
     schedule::{Mix, Schedule, Step},
 };
+use monitors::Role;
 use proptest::{collection::vec, prelude::*};
 use simulated_network::{Faults, Prng};
 
@@ -219,7 +220,7 @@ fn a_failing_random_source_is_a_local_error() {
         Recipe { suites: vec![CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256], ..Recipe::new(IDEAL) }
             .setup();
     let started = Connection::client(Arc::clone(&setup.client), Instant::START, &mut FailingRng::after(0));
-    assert_eq!(started.err(), Some(Error::Rng));
+    assert_eq!(started.err(), Some(Error::Rng), "there is no end to watch");
 
     let mut listener = Listener::new(Arc::clone(&setup.server)).unwrap();
     let mut out = [0; 2048];
@@ -230,7 +231,8 @@ fn a_failing_random_source_is_a_local_error() {
     let Verdict::Accept(accepted) = verdict else { panic!("not accepted: {verdict:?}") };
     for calls in 0..2 {
         let rng = &mut FailingRng::after(calls);
-        let mut server = Connection::server(Arc::clone(&setup.server), &accepted, Instant::START, rng);
+        let server = Connection::server(Arc::clone(&setup.server), &accepted, Instant::START, rng);
+        let mut server = Watched::new(Role::Server, server);
         let closed = core::iter::from_fn(|| server.poll_event()).last();
         assert!(
             matches!(closed, Some(Event::Closed(CloseReason::Failed(Error::Rng | Error::Crypto)))),
@@ -243,7 +245,8 @@ fn a_failing_random_source_is_a_local_error() {
 fn hellos(setup: &Setup, listener: &mut Listener) -> [Vec<u8>; 2] {
     let mut rng = Prng::new(1);
     let (mut out, mut reply) = ([0; 2048], [0; 2048]);
-    let mut client = Connection::client(Arc::clone(&setup.client), Instant::START, &mut rng).unwrap();
+    let client = Connection::client(Arc::clone(&setup.client), Instant::START, &mut rng).unwrap();
+    let mut client = Watched::new(Role::Client, client);
     let hello = client.poll_transmit(Instant::START, &mut out).unwrap().to_vec();
     let verdict = listener.handle(Instant::START, &mut rng, b"a", &mut hello.clone(), &mut reply);
     let Verdict::Reply(request) = verdict else { panic!("no reply: {verdict:?}") };

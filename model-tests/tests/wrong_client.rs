@@ -7,9 +7,10 @@ use dtls_core::{
     internals::{Early, Message, PskOrigin, Transcript13},
 };
 use model_tests::{
-    KEY, Prng, Recipe, Setup, Side,
+    KEY, Prng, Recipe, Setup, Side, Watched,
     wrong_peer::{ClientHello, ServerHello, WrongPeer, get, remove, set},
 };
+use monitors::Role;
 
 const SUPPORTED_GROUPS: u16 = 10;
 const PRE_SHARED_KEY: u16 = 41;
@@ -163,7 +164,8 @@ fn a_cookie_is_for_one_address_and_one_exchange() {
     let mut listener = Listener::new(Arc::clone(&setup.server)).unwrap();
     let mut rng = Prng::new(1);
     let mut now = dtls_core::Instant::from_micros(1);
-    let mut client = dtls_core::Connection::client(Arc::clone(&setup.client), now, &mut rng).unwrap();
+    let client = dtls_core::Connection::client(Arc::clone(&setup.client), now, &mut rng).unwrap();
+    let mut client = Watched::new(Role::Client, client);
     let (mut out, mut reply) = ([0; 2048], [0; 2048]);
     let mut hello = client.poll_transmit(now, &mut out).unwrap().to_vec();
     let Verdict::Reply(request) = listener.handle(now, &mut rng, b"here", &mut hello, &mut reply) else {

@@ -6,9 +6,9 @@
 //! `dtls --trace` prints, for tests that have nothing but the command, such as those with OpenSSL, GnuTLS and libcoap.
 //!
 //! Every test that drives a connection has one, but for: tests that count allocations, where it would be counted too; a
-//! `Crowd` that measures (`unwatched`); the server's side of dtls-udp's tokio driver, which has no observer; the tests of the
-//! `dtls` command's own arguments and output; what a listener answers, which is in no trace; and dtls-core's own unit tests,
-//! which take single steps.
+//! `Crowd` that measures (`unwatched`); the server's side of dtls-udp's tokio driver, which has no observer; dtls-cli's
+//! tests of the `dtls` command, which are about its arguments and output (`interop` watches what it starts); the examples in
+//! documentation; what a listener answers, which is in no trace; and dtls-core's own unit tests, which take single steps.
 //!
 //! Ids that one connection's trace can decide are checked here; the others by the harness that sees both ends, the time, or the
 //! provider, under the same ids, or by tests of their own (in `model-tests/tests` unless another crate is named):
