@@ -16,12 +16,16 @@ use crate::Error;
 
 /// Largest UDP payload.
 pub(crate) const MAX_DATAGRAM: usize = 65_535;
-/// How the system says that a datagram is too large (EMSGSIZE).
-#[cfg(target_os = "linux")]
-const TOO_LARGE: i32 = nix::errno::Errno::EMSGSIZE as i32;
-/// How the system says that a datagram is too large: WSAEMSGSIZE, or EMSGSIZE of the BSDs.
-#[cfg(not(target_os = "linux"))]
-const TOO_LARGE: i32 = if cfg!(windows) { 10_040 } else { 40 };
+/// How the system says that a datagram is too large, where that is known: EMSGSIZE, which has another number on every other
+/// system.
+#[cfg(unix)]
+const TOO_LARGE: Option<i32> = Some(libc::EMSGSIZE);
+/// How Windows says that a datagram is too large: WSAEMSGSIZE of `winerror.h`.
+#[cfg(windows)]
+const TOO_LARGE: Option<i32> = Some(10_040);
+/// Nobody knows how the system says that a datagram is too large: it is lost like any other.
+#[cfg(not(any(unix, windows)))]
+const TOO_LARGE: Option<i32> = None;
 /// The socket takes no wait of zero.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
@@ -142,7 +146,9 @@ impl Socket {
 /// uses UDP expects it.
 pub(crate) fn check_size(sent: io::Result<()>, len: usize) -> Result<(), Error> {
     match sent {
-        Err(error) if error.raw_os_error() == Some(TOO_LARGE) => Err(Error::DatagramTooLarge { len }),
+        Err(error) if TOO_LARGE.is_some() && error.raw_os_error() == TOO_LARGE => {
+            Err(Error::DatagramTooLarge { len })
+        }
         _ => Ok(()),
     }
 }
