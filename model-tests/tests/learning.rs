@@ -111,6 +111,24 @@ fn nobody_is_asked_for_the_key_of_a_hello_that_cannot_be_answered() {
     assert_eq!(outputs_to_string(&sul.step(hello)), "Alert+fatal+illegal_parameter@0 <Failed>");
 }
 
+/// A message of the same number that came before there were keys to read it is not what was taken in, and not what comes again.
+#[test]
+fn the_peer_repeats_what_could_be_read() {
+    let mut sul = Sul::new(Mode::named("server-both-deferred").unwrap());
+    for (input, expected) in [
+        ("ClientHello+both+retry-cookie~start@0", "<NeedPsk>"),
+        ("PskFound", "ServerHello+13@0 EncryptedExtensions@2 Finished@2"),
+        ("UnknownMessage@3", "-"),
+        ("Finished@2", "Ack@3 <Connected>"),
+        // The keys of epoch 2 are given up, those of epoch 3 are not.
+        ("Timer", "-"),
+        ("Again+flight", "-"),
+    ] {
+        let outputs = sul.step(input.parse::<Input>().unwrap());
+        assert_eq!(outputs_to_string(&outputs), expected, "{input}");
+    }
+}
+
 #[test]
 fn random_words() {
     let mut rng = Prng::new(3);

@@ -66,17 +66,17 @@ impl Outgoing {
     }
 
     /// The message with this number that the other end has, whole or about to be, and its epoch. What came in plaintext does
-    /// not count where there is one under keys.
+    /// not count where there is one under keys, and what could not be read does not count at all.
     pub(crate) fn message(&self, seq: u16) -> Option<(Arc<Message>, u16)> {
-        let all = self.assemblies.iter().filter(|a| a.message.seq == seq);
+        let all = self.assemblies.iter().filter(|a| a.message.seq == seq && a.readable);
         // Of several with the same key the last.
         let known = all.max_by_key(|assembly| (assembly.gaps.is_empty(), assembly.epoch));
         known.map(|assembly| (Arc::clone(&assembly.message), assembly.epoch))
     }
 
-    /// Whether a message with this number was sent whole.
+    /// Whether a message with this number was sent whole, and could be read.
     pub(crate) fn has_whole(&self, seq: u16) -> bool {
-        self.assemblies.iter().any(|assembly| assembly.message.seq == seq && assembly.gaps.is_empty())
+        self.assemblies.iter().any(|a| a.message.seq == seq && a.gaps.is_empty() && a.readable)
     }
 
     /// Forgets all messages before this number.
