@@ -22,7 +22,7 @@ struct Assembly {
     epoch: u16,
     /// Ranges that are missing.
     gaps: Vec<(usize, usize)>,
-    /// Whether the other end had the keys to read it when it was sent.
+    /// Whether the other end had the keys to read it when it was sent. If not, it is what was sent last, alone.
     readable: bool,
 }
 
@@ -63,6 +63,14 @@ impl Outgoing {
         }
         gaps.extend([(0, from), (to, message.body.len())].into_iter().filter(|(from, to)| from < to));
         self.assemblies.push(Assembly { message: Arc::clone(message), epoch, gaps, readable });
+    }
+
+    /// What was sent of this message in this epoch comes again, and can be read now.
+    pub(crate) fn read(&mut self, seq: u16, epoch: u16) {
+        let sent = self.assemblies.iter_mut().find(|a| (a.message.seq, a.epoch) == (seq, epoch));
+        if let Some(sent) = sent {
+            sent.readable = true;
+        }
     }
 
     /// The message with this number that the other end has, whole or about to be, and its epoch. What came in plaintext does

@@ -89,6 +89,8 @@ pub struct ScriptedPeer {
     outgoing: Outgoing,
     /// The newest epoch that the other end can read, as far as this peer was told.
     readable: u16,
+    /// Number and epoch of the message in the newest record, if the other end may take it in.
+    newest: Option<(u16, u16)>,
     /// Messages that were taken in.
     taken: Vec<Taken>,
     next_seq: u16,
@@ -158,6 +160,7 @@ impl ScriptedPeer {
             last_hello: None,
             outgoing: Outgoing::default(),
             readable: u16::MAX,
+            newest: None,
             taken: Vec::new(),
             next_seq: 0,
             numbers: [0; EPOCHS],
@@ -173,6 +176,7 @@ impl ScriptedPeer {
         if let (Number::Replay, Some(bytes)) = (record.number, self.earlier(record)) {
             return bytes.to_vec();
         }
+        self.newest = None;
         let (content, body) = self.content(record);
         let bytes = self.seal(record, content, &body);
         if record.seal == Seal::Genuine && self.settings.remember {
@@ -185,6 +189,13 @@ impl ScriptedPeer {
     /// The other end has keys to read no later epoch yet than this one, whatever this peer has.
     pub const fn read_up_to(&mut self, epoch: u16) {
         self.readable = epoch;
+    }
+
+    /// The newest record comes again.
+    pub fn repeated(&mut self) {
+        if let Some((seq, epoch)) = self.newest.filter(|(_, epoch)| *epoch <= self.readable) {
+            self.outgoing.read(seq, epoch);
+        }
     }
 
     /// What the other end has taken in of this peer's handshake messages: all below `next`.
@@ -331,6 +342,7 @@ impl ScriptedPeer {
                 let length = message.body.len();
                 let range = (from.min(length), to.min(length));
                 self.outgoing.sent(&message, record.epoch, range, record.epoch <= self.readable);
+                self.newest = Some((message.seq, record.epoch));
             }
         }
         fragment(message.typ, message.seq, &message.body, from, to)

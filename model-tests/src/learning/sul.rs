@@ -115,16 +115,17 @@ impl Sul {
     fn put(&mut self, input: Input) -> Reaction {
         match input {
             Input::Rx(record) => {
-                let read_epoch = self.connection().map_or(0, Connection::read_epoch);
-                self.peer.read_up_to(read_epoch);
+                self.peer.read_up_to(self.subject.connection().map_or(0, Connection::read_epoch));
                 let bytes = self.emit(&record);
                 self.last = Some(bytes[..].into());
                 self.subject.receive(&mut [bytes])
             }
-            Input::Replay => match &self.last {
-                Some(last) => self.subject.receive(&mut [last.to_vec()]),
-                None => Reaction::default(),
-            },
+            Input::Replay => {
+                let Some(last) = &self.last else { return Reaction::default() };
+                self.peer.read_up_to(self.subject.connection().map_or(0, Connection::read_epoch));
+                self.peer.repeated();
+                self.subject.receive(&mut [last.to_vec()])
+            }
             Input::Again(again) => {
                 let mut datagrams = self.again(again);
                 self.subject.receive(&mut datagrams)
