@@ -166,3 +166,16 @@ fn nothing_follows_the_last_number() {
         assert_eq!(inbox.insert(&fragment(seq, 1, 0, &[3]), 0, false), Err(Discard::OldMessage));
     }
 }
+
+/// Any Finished is told from the one that was taken in; of longer messages nothing is kept.
+#[test]
+fn of_the_last_message_no_more_than_a_finished_is_kept() {
+    for (length, told) in [(LAST_KEPT - 1, true), (LAST_KEPT, true), (LAST_KEPT + 1, false)] {
+        let mut inbox = Inbox::new(0, InboxLimits { bytes: 100, message: 100, ..LIMITS });
+        let (same, other) = (vec![1; length], vec![2; length]);
+        inbox.insert(&fragment(0, length as u32, 0, &same), 2, true).unwrap();
+        inbox.pop();
+        assert!(!inbox.contradicts_last(&fragment(0, length as u32, 0, &same), 2));
+        assert_eq!(inbox.contradicts_last(&fragment(0, length as u32, 0, &other), 2), told, "{length} bytes");
+    }
+}
