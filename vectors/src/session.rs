@@ -74,7 +74,7 @@ pub(crate) struct Opened {
 }
 
 impl Session {
-    pub(crate) fn new(resumable: Option<[u8; 48]>) -> Self {
+    pub(crate) const fn new(resumable: Option<[u8; 48]>) -> Self {
         Self {
             resumable,
             client: Peer::new(),
@@ -406,7 +406,7 @@ impl Session {
 }
 
 impl Peer {
-    fn new() -> Self {
+    const fn new() -> Self {
         Self {
             hello: None,
             cid: None,

@@ -66,9 +66,9 @@ struct Partial {
 }
 
 impl Inbox {
-    /// Expects `next_seq` first.
-    pub(crate) fn new(next_seq: impl Into<Option<u16>>, limits: InboxLimits) -> Self {
-        Self { next_seq: next_seq.into(), limits, slots: VecDeque::new(), last: None }
+    /// Expects `next_seq` first, or nothing.
+    pub(crate) const fn new(next_seq: Option<u16>, limits: InboxLimits) -> Self {
+        Self { next_seq, limits, slots: VecDeque::new(), last: None }
     }
 
     /// The message_seq of the message expected next, if any can come.

@@ -111,9 +111,9 @@ pub struct Reassembly(Inbox);
 
 impl Reassembly {
     /// Expects message_seq `next_seq` first.
-    pub fn new(next_seq: u16) -> Self {
+    pub const fn new(next_seq: u16) -> Self {
         let limits = InboxLimits { bytes: 1 << 18, message: 1 << 17, window: 64, holes: 64 };
-        Self(Inbox::new(next_seq, limits))
+        Self(Inbox::new(Some(next_seq), limits))
     }
 
     /// Takes in a fragment received in `epoch`.

@@ -96,8 +96,8 @@ pub struct Monitor {
     /// Records taken in, as far back as a window reaches, by epoch.
     received: BTreeMap<u16, BTreeSet<u64>>,
     messages: Messages,
-    /// The message_seq that is accepted next.
-    next_seq: Option<u16>,
+    /// The message_seq that is accepted next, if it is known: 2^16, which none has, after the last (RFC 9147 §5.2).
+    next_seq: Option<u32>,
     /// Whether the server has sent its part of a key.
     ephemeral: bool,
     role: Role,
@@ -132,7 +132,7 @@ impl Monitor {
         let mut monitor = Self::new(role);
         monitor.failed = connection.is_closed();
         if let (Role::Server, Some(seq)) = (role, connection.next_message_seq()) {
-            monitor.next_seq = Some(seq);
+            monitor.next_seq = Some(seq.into());
             if connection.state_kind() != StateKind::AwaitPsk13 {
                 // With the number of the hello that it answers.
                 let (typ, seq) = (HandshakeType::SERVER_HELLO, seq.wrapping_sub(1));
@@ -268,10 +268,10 @@ impl Monitor {
         }
         if let Step::Did(TraceEvent::MessageProcessed { typ, seq, .. }) = *step {
             let next_seq = self.next_seq;
-            require("S20", next_seq.is_none_or(|next| next == seq), || {
+            require("S20", next_seq.is_none_or(|next| next == seq.into()), || {
                 format!("{}: {typ:?} #{seq}, not #{next_seq:?}", BESIDE_PATTERNS[1])
             });
-            self.next_seq = Some(seq.wrapping_add(1));
+            self.next_seq = Some(u32::from(seq) + 1);
             self.ephemeral |= typ == HandshakeType::SERVER_KEY_EXCHANGE;
         }
     }

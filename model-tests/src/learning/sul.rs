@@ -113,16 +113,15 @@ impl Sul {
     }
 
     fn put(&mut self, input: Input) -> Reaction {
+        self.peer.read_up_to(self.connection().map_or(0, Connection::read_epoch));
         match input {
             Input::Rx(record) => {
-                self.peer.read_up_to(self.subject.connection().map_or(0, Connection::read_epoch));
                 let bytes = self.emit(&record);
                 self.last = Some(bytes[..].into());
                 self.subject.receive(&mut [bytes])
             }
             Input::Replay => {
                 let Some(last) = &self.last else { return Reaction::default() };
-                self.peer.read_up_to(self.subject.connection().map_or(0, Connection::read_epoch));
                 self.peer.repeated();
                 self.subject.receive(&mut [last.to_vec()])
             }

@@ -26,7 +26,7 @@ fn message(inbox: &Inbox) -> Option<Vec<u8>> {
 
 #[test]
 fn an_empty_message_is_whole_at_once() {
-    let mut inbox = Inbox::new(0, LIMITS);
+    let mut inbox = Inbox::new(Some(0), LIMITS);
     assert_eq!(message(&inbox), None);
     assert_eq!(inbox.insert(&fragment(0, 0, 0, &[]), 0, false), Ok(Inserted::Stored));
     assert_eq!(message(&inbox), Some(vec![]));
@@ -34,7 +34,7 @@ fn an_empty_message_is_whole_at_once() {
 
 #[test]
 fn messages_come_out_in_order() {
-    let mut inbox = Inbox::new(5, LIMITS);
+    let mut inbox = Inbox::new(Some(5), LIMITS);
     inbox.insert(&fragment(6, 1, 0, &[6]), 0, false).unwrap();
     assert_eq!(message(&inbox), None);
     inbox.insert(&fragment(5, 1, 0, &[5]), 0, false).unwrap();
@@ -47,7 +47,7 @@ fn messages_come_out_in_order() {
 
 #[test]
 fn old_and_far_messages_are_refused() {
-    let mut inbox = Inbox::new(5, LIMITS);
+    let mut inbox = Inbox::new(Some(5), LIMITS);
     assert_eq!(inbox.insert(&fragment(4, 1, 0, &[1]), 0, false), Err(Discard::OldMessage));
     assert_eq!(inbox.insert(&fragment(7, 1, 0, &[1]), 0, false), Ok(Inserted::Stored));
     assert_eq!(inbox.insert(&fragment(8, 1, 0, &[1]), 0, false), Err(Discard::OutsideWindow));
@@ -56,7 +56,7 @@ fn old_and_far_messages_are_refused() {
 
 #[test]
 fn contradictions_are_refused_and_change_nothing() {
-    let mut inbox = Inbox::new(0, LIMITS);
+    let mut inbox = Inbox::new(Some(0), LIMITS);
     inbox.insert(&fragment(0, 4, 0, &[1]), 2, true).unwrap();
     let mut other_type = fragment(0, 4, 1, &[2]);
     other_type.header.typ = HandshakeType::SERVER_HELLO;
@@ -74,7 +74,7 @@ fn contradictions_are_refused_and_change_nothing() {
 /// One forged fragment must not shut out the genuine message.
 #[test]
 fn in_the_clear_the_newer_of_two_that_contradict_counts() {
-    let mut inbox = Inbox::new(0, LIMITS);
+    let mut inbox = Inbox::new(Some(0), LIMITS);
     inbox.insert(&fragment(0, 9, 0, &[6, 6]), 0, false).unwrap();
     inbox.insert(&fragment(0, 4, 0, &[1, 2]), 0, false).unwrap();
     assert_eq!(inbox.held(), 2);
@@ -85,7 +85,7 @@ fn in_the_clear_the_newer_of_two_that_contradict_counts() {
 /// RFC 9147 §7: what was acknowledged must not be given up.
 #[test]
 fn what_was_acknowledged_is_kept_and_the_next_message_finds_room() {
-    let mut inbox = Inbox::new(0, LIMITS);
+    let mut inbox = Inbox::new(Some(0), LIMITS);
     inbox.insert(&fragment(1, 40, 0, &[1; 40]), 2, true).unwrap();
     assert_eq!(inbox.insert(&fragment(2, 40, 0, &[2; 40]), 2, true), Err(Discard::NoRoom));
     inbox.insert(&fragment(0, 40, 0, &[0; 40]), 2, true).unwrap();
@@ -97,7 +97,8 @@ fn what_was_acknowledged_is_kept_and_the_next_message_finds_room() {
 
 #[test]
 fn a_huge_length_reserves_nothing() {
-    let mut inbox = Inbox::new(0, InboxLimits { bytes: 1 << 14, message: 1 << 14, window: 7, holes: 32 });
+    let mut inbox =
+        Inbox::new(Some(0), InboxLimits { bytes: 1 << 14, message: 1 << 14, window: 7, holes: 32 });
     inbox.insert(&fragment(0, 1 << 14, 100, &[7]), 0, false).unwrap();
     let held: usize = inbox.slots.iter().flatten().map(|p| p.data.capacity()).sum();
     assert!(held <= 8, "one byte received, {held} reserved");
@@ -106,7 +107,7 @@ fn a_huge_length_reserves_nothing() {
 
 #[test]
 fn later_messages_give_way_to_the_next_one() {
-    let mut inbox = Inbox::new(0, LIMITS);
+    let mut inbox = Inbox::new(Some(0), LIMITS);
     inbox.insert(&fragment(1, 40, 0, &[1; 40]), 0, false).unwrap();
     assert_eq!(inbox.insert(&fragment(2, 40, 0, &[2; 40]), 0, false), Err(Discard::NoRoom));
     inbox.insert(&fragment(0, 40, 0, &[0; 40]), 0, false).unwrap();
@@ -117,7 +118,7 @@ fn later_messages_give_way_to_the_next_one() {
 
 #[test]
 fn too_many_holes_are_refused() {
-    let mut inbox = Inbox::new(0, LIMITS);
+    let mut inbox = Inbox::new(Some(0), LIMITS);
     for i in [1, 3, 5] {
         inbox.insert(&fragment(0, 20, i, &[9]), 0, false).unwrap();
     }
@@ -132,7 +133,7 @@ proptest! {
     #[test]
     fn equals_a_byte_array(fragments in prop::collection::vec((0u16..5, 0usize..30, 1usize..20), 1..60)) {
         let contents: Vec<Vec<u8>> = (0..5u8).map(|seq| (0..40).map(|i| seq * 40 + i).collect()).collect();
-        let mut inbox = Inbox::new(0, LIMITS);
+        let mut inbox = Inbox::new(Some(0), LIMITS);
         for (seq, from, n) in fragments {
             let to = (from + n).min(40);
             let body = &contents[usize::from(seq)][from..to];
@@ -153,7 +154,7 @@ proptest! {
 
 #[test]
 fn nothing_follows_the_last_number() {
-    let mut inbox = Inbox::new(u16::MAX - 1, LIMITS);
+    let mut inbox = Inbox::new(Some(u16::MAX - 1), LIMITS);
     inbox.insert(&fragment(u16::MAX, 1, 0, &[2]), 0, false).unwrap();
     inbox.insert(&fragment(u16::MAX - 1, 1, 0, &[1]), 0, false).unwrap();
     inbox.pop();
@@ -171,7 +172,7 @@ fn nothing_follows_the_last_number() {
 #[test]
 fn of_the_last_message_no_more_than_a_finished_is_kept() {
     for (length, told) in [(LAST_KEPT - 1, true), (LAST_KEPT, true), (LAST_KEPT + 1, false)] {
-        let mut inbox = Inbox::new(0, InboxLimits { bytes: 100, message: 100, ..LIMITS });
+        let mut inbox = Inbox::new(Some(0), InboxLimits { bytes: 100, message: 100, ..LIMITS });
         let (same, other) = (vec![1; length], vec![2; length]);
         inbox.insert(&fragment(0, length as u32, 0, &same), 2, true).unwrap();
         inbox.pop();
