@@ -190,6 +190,10 @@ impl Monitor {
             TraceEvent::MessageProcessed { typ, .. } | TraceEvent::MessageQueued { typ, .. } => {
                 let goes_on = !(self.failed || self.ended || self.closed);
                 require("S13", goes_on, || format!("{typ:?} after the end"));
+                if let (HandshakeType::SERVER_HELLO, TraceEvent::MessageQueued { seq, .. }) = (typ, *event) {
+                    // It has the number of the hello it answers (RFC 6347 §4.2.2, RFC 9147 §5.2).
+                    self.next_seq.get_or_insert(u32::from(seq) + 1);
+                }
             }
             TraceEvent::AlertReceived { description, .. } => {
                 self.ended |= description != AlertDescription::NoRenegotiation;

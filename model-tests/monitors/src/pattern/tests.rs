@@ -118,7 +118,7 @@ const GENUINE: [(Role, &str); 12] = [
 
 /// As [`SHOWN`], of what takes more than the order of things. What was negotiated is in no trace: the test of that is in
 /// `model-tests/tests/monitors.rs`.
-const SHOWN_BESIDE: [(Role, &str, &str); 4] = [
+const SHOWN_BESIDE: [(Role, &str, &str); 5] = [
     (Role::Client, BESIDE_PATTERNS[1], "message in server_hello #1, epoch 0"),
     (
         Role::Client,
@@ -129,6 +129,12 @@ const SHOWN_BESIDE: [(Role, &str, &str); 4] = [
         Role::Server,
         BESIDE_PATTERNS[1],
         "message in client_key_exchange #2, epoch 0; reading epoch 1; message in finished #2, epoch 1; established",
+    ),
+    // The first message behind the hello.
+    (
+        Role::Server,
+        BESIDE_PATTERNS[1],
+        "message out server_hello #1; message in client_key_exchange #3, epoch 0; reading epoch 1",
     ),
     // The count begins again.
     (
