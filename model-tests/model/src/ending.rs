@@ -33,7 +33,9 @@ impl Machine {
     /// A fatal alert, and the end.
     pub(crate) fn fail(&mut self, alert: Description, turn: &mut Turn) {
         self.settle_flight(turn);
-        turn.sent.push((self.records.sending(), Sent::Alert(Level::Fatal, alert)));
+        if self.setting.holds(Guard::AlertSent) {
+            turn.sent.push((self.records.sending(), Sent::Alert(Level::Fatal, alert)));
+        }
         turn.events.push(Event::Failed);
         // The records of a peer that goes on come in the newest epoch; what can come again is what came before.
         let ((complete, last), seq) = (turn.known, self.flow.seq);

@@ -87,11 +87,13 @@ pub enum Guard {
     PskNeeded,
     /// A message that cannot be read, in its place, ends the handshake.
     MalformedRefused,
+    /// Who fails says why.
+    AlertSent,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::FinishedVerified,
         Self::FinishedAfterCcs,
         Self::CcsInPlace,
@@ -134,5 +136,6 @@ impl Guard {
         Self::ClientKeyExchangeChecked,
         Self::PskNeeded,
         Self::MalformedRefused,
+        Self::AlertSent,
     ];
 }

@@ -121,7 +121,10 @@ impl Machine {
 
     pub(crate) fn on_app(&mut self, app: App, turn: &mut Turn) {
         match (app, self.control) {
-            (App::Send, Control::Connected(_)) => turn.send(vec![(self.records.sending(), Sent::Data)]),
+            (App::Send, Control::Connected(_)) => {
+                turn.rule(&["RFC 5246 10", "RFC 8446 2"]);
+                turn.send(vec![(self.records.sending(), Sent::Data)]);
+            }
             (App::Close, Control::Listening | Control::Closed) => {}
             (App::Close, state) => {
                 turn.rule(&["RFC 5246 7.2.1", "RFC 8446 6.1"]);

@@ -30,7 +30,7 @@ pub enum Property {
     NoDowngrade,
     /// S15: only what was offered or asked for; never a new handshake inside the connection.
     OnlyOffered,
-    /// S18: the peer's errors that call for an alert get one.
+    /// S18: the peer's errors that call for an alert get one: who fails sends it, and who has to fail does.
     AlertDue,
     /// S20: none of the order bugs known from other stacks.
     MessageOrder,
@@ -188,7 +188,8 @@ impl Observer {
             Phase::Closed => outputs.iter().all(repeats),
             Phase::Handshake | Phase::Connected => true,
         };
-        ensure(silent, Property::SilentAfterEnd)
+        ensure(silent, Property::SilentAfterEnd)?;
+        ensure(!has_event(outputs, Event::Failed) || outputs.iter().any(alerts), Property::AlertDue)
     }
 
     fn check_noise(&self, input: Input, outputs: &[Output]) -> Result<(), Property> {

@@ -68,7 +68,7 @@ fn all_properties_hold_on_all_traces() {
 }
 
 /// Each guard and the property that its absence violates.
-const EXPECTED: [(Guard, Property); 42] = [
+const EXPECTED: [(Guard, Property); 43] = [
     (Guard::FinishedVerified, Property::Authentication),
     (Guard::FinishedAfterCcs, Property::MessageOrder),
     (Guard::CcsInPlace, Property::MessageOrder),
@@ -111,6 +111,7 @@ const EXPECTED: [(Guard, Property); 42] = [
     (Guard::ClientKeyExchangeChecked, Property::Authentication),
     (Guard::PskNeeded, Property::Authentication),
     (Guard::MalformedRefused, Property::AlertDue),
+    (Guard::AlertSent, Property::AlertDue),
 ];
 
 #[test]
