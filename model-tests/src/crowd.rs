@@ -96,8 +96,9 @@ impl Crowd {
 
     /// Without monitors, which take time and memory.
     #[must_use]
-    pub fn unwatched(self) -> Self {
-        Self { watched: false, ..self }
+    pub const fn unwatched(mut self) -> Self {
+        self.watched = false;
+        self
     }
 
     /// The configuration of one client of this version.
@@ -151,34 +152,63 @@ impl Crowd {
             }
             _ => None,
         };
-        self.watch(handle, is_new);
-        self.transmit(send);
-        self.watch(handle, false);
+        if is_new {
+            self.watch_new(handle);
+        }
+        self.take_out(send);
+        self.watch(handle);
         handle
     }
 
-    /// Monitors what a connection has done since this was last called for it.
+    /// Has a monitor from now on.
     #[cfg(feature = "model")]
-    fn watch(&mut self, handle: Option<ConnectionHandle>, accepted: bool) {
-        let Some((handle, connection)) =
-            handle.and_then(|handle| Some((handle, self.endpoint.connection_mut(handle)?)))
-        else {
-            return;
-        };
-        if accepted && self.watched {
+    fn watch_new(&mut self, handle: Option<ConnectionHandle>) {
+        let Some(handle) = handle.filter(|_| self.watched) else { return };
+        self.endpoint.take_trace(handle);
+        if let Some(connection) = self.endpoint.connection(handle) {
             self.monitors.insert(handle, Monitor::resumed(Role::Server, connection));
         }
-        if let Some(monitor) = self.monitors.get_mut(&handle) {
-            connection.take_trace().iter().for_each(|event| monitor.note(event));
+    }
+
+    /// Monitors what a connection that was accepted has done since this was last called for it. What one that is gone has done
+    /// last is not known.
+    #[cfg(feature = "model")]
+    fn watch(&mut self, handle: Option<ConnectionHandle>) {
+        let Some(handle) = handle else { return };
+        let Some(monitor) = self.monitors.get_mut(&handle) else { return };
+        match self.endpoint.take_trace(handle) {
+            Some(events) => events.iter().for_each(|event| monitor.note(event)),
+            None => drop(self.monitors.remove(&handle)),
         }
+    }
+
+    /// As [`Self::watch`], for all of them: the time or the application may have caused something.
+    #[cfg(feature = "model")]
+    fn watch_all(&mut self) {
+        let handles: Vec<_> = self.monitors.keys().copied().collect();
+        handles.into_iter().for_each(|handle| self.watch(Some(handle)));
     }
 
     #[cfg(not(feature = "model"))]
     #[allow(clippy::needless_pass_by_ref_mut, reason = "with a trace it changes what was noted")]
-    const fn watch(&mut self, _: Option<ConnectionHandle>, _: bool) {}
+    const fn watch_new(&mut self, _: Option<ConnectionHandle>) {}
+
+    #[cfg(not(feature = "model"))]
+    #[allow(clippy::needless_pass_by_ref_mut, reason = "with a trace it changes what was noted")]
+    const fn watch(&mut self, _: Option<ConnectionHandle>) {}
+
+    #[cfg(not(feature = "model"))]
+    #[allow(clippy::needless_pass_by_ref_mut, reason = "with a trace it changes what was noted")]
+    const fn watch_all(&mut self) {}
 
     /// Takes everything that the endpoint has to send or to say.
-    pub fn transmit(&mut self, mut send: impl FnMut(&AddressBytes, &mut [u8])) {
+    pub fn transmit(&mut self, send: impl FnMut(&AddressBytes, &mut [u8])) {
+        self.watch_all();
+        self.take_out(send);
+        self.watch_all();
+    }
+
+    fn take_out(&mut self, mut send: impl FnMut(&AddressBytes, &mut [u8])) {
         let Self { endpoint, now, bytes, out, events, .. } = self;
         while let Some((to, datagram)) = endpoint.poll_transmit(*now, out) {
             bytes[1] += datagram.len();
@@ -249,6 +279,14 @@ impl Crowd {
         let echoed = incoming.next_data().expect("the client goes on").expect("it is data");
         assert_eq!(echoed.bytes, data);
         handle
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.watch_all();
+        }
     }
 }
 

@@ -238,7 +238,7 @@ fn ticket(seq: Seq, number: u64) -> Record {
 /// Each record once, also that of a message which was taken in before: its acknowledgement was lost. Numbers of messages go on
 /// after the handshake, and their order counts.
 ///
-/// 9147-7-ack-3, 9147-5.2-seq-1, 9147-5.8.4-post-4
+/// 9147-7-ack-3, 9147-7.1-send-4, 9147-5.2-seq-1, 9147-5.8.4-post-4
 #[test]
 fn messages_after_the_handshake() {
     let mut talk = Talk::connected();

@@ -114,10 +114,16 @@ fn messages(mode: Mode) -> (Vec<String>, Vec<&'static str>) {
             messages.extend(server_hellos(mode));
             messages.push("ServerKeyExchange".to_owned());
             messages.extend(mode.ephemeral.then(|| "ServerKeyExchange+bad".to_owned()));
+            // What only a client says.
+            messages.extend(["ClientHello+both", "ClientKeyExchange"].map(str::to_owned));
             let own = ["HelloVerifyRequest", "ServerHello+12", "ServerKeyExchange", "ServerHelloDone"];
             ahead.extend(own.into_iter().chain(["EncryptedExtensions"]));
         }
         Role::Server => {
+            // What only a server says.
+            let turned =
+                ["ServerHello+12", "ServerHello+13", "HelloRetryRequest+cookie", "ServerKeyExchange"];
+            messages.extend(turned.map(str::to_owned));
             let own = ["ClientKeyExchange", "ClientKeyExchange+bad"].into_iter();
             let hellos = ["ClientHello+10", "ClientHello+12", "ClientHello+13", "ClientHello+both"];
             messages.extend(own.chain(hellos).map(str::to_owned));

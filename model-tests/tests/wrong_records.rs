@@ -250,7 +250,8 @@ fn data_before_finished_is_dropped() {
     }
 }
 
-/// Plaintext longer than any record may carry, under no keys at all. What is longer under keys is told by its header.
+/// Plaintext longer than any record may carry, under no keys at all. Under keys a peer's `seal` must be made to: that is tried in
+/// dtls-core's `too_much_plaintext_of_dtls12`.
 ///
 /// 6347-4.1-length-1
 #[test]

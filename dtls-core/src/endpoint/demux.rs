@@ -286,6 +286,12 @@ impl<A: Address> Endpoint<A> {
         self.connections.get_mut(handle).map(|entry| &mut entry.connection)
     }
 
+    /// As [`Connection::take_trace`], for a connection as long as it is there. Nothing comes of it.
+    #[cfg(feature = "__model")]
+    pub fn take_trace(&mut self, handle: ConnectionHandle) -> Option<alloc::vec::Vec<crate::TraceEvent>> {
+        self.connections.get_mut(handle).map(|entry| entry.connection.take_trace())
+    }
+
     /// The address of a connection's peer.
     pub fn peer(&self, handle: ConnectionHandle) -> Option<&A> {
         self.connections.get(handle).map(|entry| &entry.peer)

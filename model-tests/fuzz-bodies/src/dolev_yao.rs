@@ -87,6 +87,7 @@ struct Talk {
     /// The configuration that a server is made of, and its listener.
     door: Option<(Arc<ServerConfig>, Listener)>,
     connection: Option<Connection>,
+    watch: Arc<Watch>,
     world: World,
     rng: Prng,
     now: Instant,
@@ -142,6 +143,7 @@ impl Talk {
             peer: World::unchecked().run(|| ScriptedPeer::new(settings)),
             door: None,
             connection: None,
+            watch: Arc::new(Watch::new(if is_server { Role::Server } else { Role::Client })),
             world: World::default(),
             rng: Prng::new(1),
             now,
@@ -169,7 +171,7 @@ impl Talk {
         if has(options::SERVER) {
             let mut listener = ListenerLimits::default();
             listener.cookies = has(options::COOKIES);
-            let watch: Arc<dyn TraceSink> = Arc::new(Watch::new(Role::Server));
+            let watch = Arc::clone(&self.watch) as Arc<dyn TraceSink>;
             let config =
                 ServerConfig::builder(provider).suites(suites).psk_modes(&[mode]).limits(limits).trace(watch);
             let config = match has(options::DEFERRED) {
@@ -183,7 +185,7 @@ impl Talk {
             let listener = Listener::new(Arc::clone(&config)).expect("the provider has SHA-256");
             self.door = Some((config, listener));
         } else {
-            let watch: Arc<dyn TraceSink> = Arc::new(Watch::new(Role::Client));
+            let watch = Arc::clone(&self.watch) as Arc<dyn TraceSink>;
             let config = ClientConfig::builder(provider).suites(suites).psk_modes(&[mode]).limits(limits);
             let config = config.trace(watch).psk(IDENTITY, KEY).build().expect("a good configuration");
             let client = world.run(|| Connection::client(config, self.now, rng)).expect("a client starts");
@@ -330,7 +332,7 @@ impl Talk {
 
     /// Takes what the end has to say, and checks what must hold between inputs.
     fn settle(&mut self) {
-        let Self { connection, world, now, peer, met, asked, .. } = self;
+        let Self { connection, watch, world, now, peer, met, asked, .. } = self;
         let Some(connection) = connection else { return };
         let mut out = [0; ROOM];
         for sent in 0.. {
@@ -355,6 +357,7 @@ impl Talk {
             let is_own = negotiated.peer == PeerIdentity::Psk(own.to_vec());
             assert!(is_own, "S3: connected to somebody who has no key of {:?}", negotiated.peer);
             met.as_other |= stranger;
+            watch.note_negotiated(negotiated);
         }
         let waits = !connection.is_established() && !connection.is_closed();
         assert!(!waits || connection.poll_timeout().is_some(), "L3: waits without a timer");

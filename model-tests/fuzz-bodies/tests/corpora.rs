@@ -93,4 +93,5 @@ fn dolev_yao_at_random() {
     println!("{} ways to end; {} connected", met.len(), of(|met| met.connected));
     println!("{} connected as another, {} at two addresses", of(|met| met.as_other), of(|met| met.moved));
     assert!(of(|met| met.connected && met.delivered) > 20);
+    assert!(of(|met| met.as_other) > 0 && of(|met| met.moved) > 0);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use dtls_core::{TraceEvent, TraceSink};
+use dtls_core::{Negotiated, TraceEvent, TraceSink};
 
 use crate::{Monitor, Role};
 
@@ -14,6 +14,15 @@ impl Watch {
     /// For a configuration with which one connection will be made.
     pub fn new(role: Role) -> Self {
         Self(Mutex::new(Monitor::new(role)))
+    }
+
+    /// As [`Monitor::note_negotiated`].
+    ///
+    /// # Panics
+    /// As that.
+    #[track_caller]
+    pub fn note_negotiated(&self, negotiated: &Negotiated) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).note_negotiated(negotiated);
     }
 }
 

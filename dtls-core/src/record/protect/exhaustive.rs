@@ -1,6 +1,6 @@
 //! Nonces, associated data and layout of every form of record, against a second reading of the RFCs.
 
-use std::{collections::BTreeSet, println, vec::Vec};
+use std::{collections::BTreeSet, println, vec, vec::Vec};
 
 use super::*;
 use crate::{
@@ -99,6 +99,32 @@ fn what_dtls12_authenticates() {
         }
     }
     println!("what DTLS 1.2 authenticates: {cases} cases");
+}
+
+/// RFC 6347 §4.1: no record has more plaintext than 2^14 bytes. Its header does not tell: the body may be 2048 bytes longer.
+#[test]
+fn too_much_plaintext_of_dtls12() {
+    let [a, b, c, d, ..] = IV;
+    for (nonce, tag_len) in [
+        (Nonce12::Explicit([a, b, c, d]), 16),
+        (Nonce12::Explicit([a, b, c, d]), 8),
+        (Nonce12::Implicit(IV), 16),
+    ] {
+        let protection = Witness::default().protect12(nonce, tag_len);
+        for (n, fits) in [(MAX_PLAINTEXT, true), (MAX_PLAINTEXT + 1, false), (MAX_PLAINTEXT + 2000, false)] {
+            let header = RecordHeader {
+                typ: ContentType::APPLICATION_DATA,
+                version: ProtocolVersion::DTLS1_2,
+                number: RecordNumber::new(1, 7),
+            };
+            let mut out = vec![0; LONGEST + 2000];
+            let total = protection.seal(&header, Form { last: false, wide: false }, &mut out, n).unwrap();
+            let (record, _) = split_first(&mut out[..total]).unwrap();
+            let RawRecord::Legacy { header, body } = record else { panic!("unified") };
+            let opened = protection.open_legacy(&header, body).map(|plaintext| plaintext.len());
+            assert_eq!(opened, if fits { Ok(n) } else { Err(Discard::TooLong) });
+        }
+    }
 }
 
 /// RFC 9147 §4, rfc9147bis §4: AAD = the header with its number in clear; nonce = IV xor (00000000 || seq), without epoch.
