@@ -95,7 +95,7 @@ impl Demo {
             DemoVersion::V1_2 => ProtocolVersion::DTLS1_2,
             DemoVersion::V1_3 => ProtocolVersion::DTLS1_3,
         };
-        let sealed: [Arc<Recorder>; 2] = Default::default();
+        let sealed = [true, false].map(|is_client| Arc::new(Recorder::new(is_client)));
         let [client_sealed, server_sealed] = sealed.clone();
         let client = ClientConfig::builder(dtls_crypto::PROVIDER)
             .versions(&[version])

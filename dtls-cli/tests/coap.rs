@@ -2,16 +2,17 @@
 
 mod harness;
 
-use child_process::{Process, Way, Wiretap};
+use child_process::{Way, Wiretap};
+use dtls_process::Dtls;
 use harness::{PSK, Untouched, dtls, server};
 
-fn coap_server(arguments: &[&str]) -> (Process, String) {
+fn coap_server(arguments: &[&str]) -> (Dtls, String) {
     let mut all = vec!["--app", "coap", "--psk", PSK];
     all.extend(arguments);
     server(&all)
 }
 
-fn client(address: &str, path: &str, arguments: &[&str]) -> Process {
+fn client(address: &str, path: &str, arguments: &[&str]) -> Dtls {
     let uri = format!("coaps://{address}{path}");
     let mut all = vec!["client", &uri, "--psk", PSK];
     all.extend(arguments);

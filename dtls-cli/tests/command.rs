@@ -4,7 +4,8 @@ mod harness;
 
 use std::fs;
 
-use child_process::{Process, Way, Wiretap};
+use child_process::{Way, Wiretap};
+use dtls_process::Dtls;
 use harness::{PSK, TempPath, alerts, connected_client, dtls, echo, server};
 
 #[test]
@@ -89,7 +90,7 @@ fn both_ends_log_the_same_secret() {
         let [ours, theirs] =
             ["log-client", "log-server"].map(|name| TempPath::new(&format!("{name}-{version}")));
         let (_server, address) = server(&["--psk", PSK, "--keylog", theirs.as_str()]);
-        let mut client = Process::start_with(
+        let mut client = Dtls::start_with(
             env!("CARGO_BIN_EXE_dtls"),
             &["client", &address, "--psk", PSK, "--versions", version],
             &[("SSLKEYLOGFILE", ours.as_str())],

@@ -10,7 +10,7 @@ use dtls_udp::{
     Client, Error, ServerEvent,
     tokio::{Endpoint, Incoming},
 };
-use harness::{KEY, client, client_config, keyed, server};
+use harness::{KEY, OneVisitor, client, client_config, keyed, server};
 use tokio::{
     runtime::Builder,
     task::{JoinHandle, spawn},
@@ -20,7 +20,7 @@ use tokio::{
 /// Far more than anything here takes; only a bug waits for it.
 const LONG: Duration = Duration::from_secs(30);
 
-/// This driver has no observer that would tell the connections of a server apart for a monitor.
+/// For many clients: this driver has no observer that would tell their connections apart for a monitor.
 fn server_config() -> Arc<ServerConfig> {
     keyed().build().unwrap()
 }
@@ -109,7 +109,8 @@ fn answers_leave_from_the_address_that_was_spoken_to() {
 #[test]
 fn both_ends_learn_how_it_ended() {
     run(async {
-        let server = bind("127.0.0.1:0", Some(server_config())).await;
+        let config = keyed().trace(OneVisitor::trace()).build().unwrap();
+        let server = bind("127.0.0.1:0", Some(config)).await;
         let address = server.local_addr();
         let client = bind("127.0.0.1:0", None).await;
         let refused = client.connect(address, client_config(b"stranger")).await.unwrap_err();
@@ -169,7 +170,8 @@ fn nobody_there_ends_at_the_deadline_and_giving_up_ends_at_once() {
 #[test]
 fn keys_may_be_looked_up_by_a_task() {
     run(async {
-        let config = ServerConfig::builder(dtls_crypto::PROVIDER).psk_deferred().build().unwrap();
+        let config = ServerConfig::builder(dtls_crypto::PROVIDER).trace(OneVisitor::trace());
+        let config = config.psk_deferred().build().unwrap();
         let server = bind("127.0.0.1:0", Some(config)).await;
         let address = server.local_addr();
         let client = spawn(async move {

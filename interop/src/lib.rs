@@ -1,15 +1,12 @@
 //! Our half of the tests against other people's implementations: the real `dtls` command as client and server, watched by
 //! monitors, and the network between both.
 
-mod dtls;
-mod trace;
-
 use core::sync::atomic::{AtomicU16, Ordering};
-use std::net::UdpSocket;
+use std::{env, net::UdpSocket, path::PathBuf, process::Command, sync::OnceLock};
 
 use child_process::{Process, Way, Wiretap};
 
-pub use dtls::{Dtls, dtls};
+pub use dtls_process::Dtls;
 
 /// The pre-shared key of all tests.
 pub const KEY: &str = "5a17b3c4d5e6f708192a3b4c5d6e7f80";
@@ -106,4 +103,28 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no free UDP port")
+}
+
+/// Starts the `dtls` command of this workspace, built when first asked for; a client or a server is watched by monitors.
+///
+/// # Panics
+/// If it cannot be built or started.
+pub fn dtls(arguments: &[&str]) -> Dtls {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let binary = BINARY.get_or_init(build_dtls);
+    Dtls::start(binary.to_str().expect("a path in UTF-8"), arguments)
+}
+
+fn build_dtls() -> PathBuf {
+    // Tests are in TARGET/PROFILE/deps.
+    let test = env::current_exe().expect("the path of this test");
+    let directory = test.ancestors().nth(2).expect("a build directory");
+    let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.args(["build", "--quiet", "-p", "dtls-cli", "--target-dir"]);
+    build.arg(directory.parent().expect("a target directory"));
+    if directory.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(build.status().expect("cargo runs").success(), "the dtls command does not build");
+    directory.join("dtls")
 }

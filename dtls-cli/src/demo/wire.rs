@@ -8,24 +8,44 @@ use std::sync::{Mutex, PoisonError};
 use dtls_core::{ContentType, HandshakeType, TraceEvent, TraceSink};
 
 /// Notes the records of one side in the order in which they were sealed.
-#[derive(Debug, Default)]
-pub(crate) struct Recorder(Mutex<Vec<Note>>);
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    notes: Mutex<Vec<Note>>,
+    #[cfg(test)]
+    watch: monitors::Watch,
+}
 
 /// Content type, epoch and sequence number of a sealed record.
 pub(crate) type Note = (ContentType, u16, u64);
 
 impl Recorder {
+    /// For the sensor, which is the client, or the gateway.
+    #[cfg_attr(not(test), allow(unused_variables, reason = "only tests watch"))]
+    pub(crate) fn new(is_client: bool) -> Self {
+        Self {
+            notes: Mutex::default(),
+            #[cfg(test)]
+            watch: monitors::Watch::new(if is_client {
+                monitors::Role::Client
+            } else {
+                monitors::Role::Server
+            }),
+        }
+    }
+
     /// What was noted since the last call.
     pub(crate) fn take(&self) -> Vec<Note> {
-        core::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        core::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl TraceSink for Recorder {
     fn event(&self, event: &TraceEvent) {
+        #[cfg(test)]
+        self.watch.event(event);
         if let TraceEvent::RecordSent { content, number, .. } = event {
             let note = (*content, number.epoch(), number.seq());
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
         }
     }
 }

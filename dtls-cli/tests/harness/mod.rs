@@ -4,20 +4,21 @@
 
 use std::{fs, net::UdpSocket, path::PathBuf};
 
-use child_process::{Process, Way, Wiretap};
+use child_process::{Way, Wiretap};
+use dtls_process::Dtls;
 
 /// The right key of identity `sensor`.
 pub(crate) const PSK: &str = "sensor=5a17b3c4d5e6f708192a3b4c5d6e7f80";
 /// Another key.
 pub(crate) const WRONG_PSK: &str = "sensor=ffffffffffffffffffffffffffffffff";
 
-/// Starts the command.
-pub(crate) fn dtls(arguments: &[&str]) -> Process {
-    Process::start(env!("CARGO_BIN_EXE_dtls"), arguments)
+/// Starts the command, watched by monitors.
+pub(crate) fn dtls(arguments: &[&str]) -> Dtls {
+    Dtls::start(env!("CARGO_BIN_EXE_dtls"), arguments)
 }
 
 /// Starts a server on a free port and returns its address too.
-pub(crate) fn server(arguments: &[&str]) -> (Process, String) {
+pub(crate) fn server(arguments: &[&str]) -> (Dtls, String) {
     let mut all = vec!["server", "--listen", "127.0.0.1:0"];
     all.extend(arguments);
     let mut server = dtls(&all);
@@ -26,14 +27,14 @@ pub(crate) fn server(arguments: &[&str]) -> (Process, String) {
 }
 
 /// A client that is connected and waits for lines.
-pub(crate) fn connected_client(address: &str) -> Process {
+pub(crate) fn connected_client(address: &str) -> Dtls {
     let mut client = dtls(&["client", address, "--psk", PSK]);
     client.expect("connected to");
     client
 }
 
 /// Sends a line and waits for its echo.
-pub(crate) fn echo(client: &mut Process, line: &str) {
+pub(crate) fn echo(client: &mut Dtls, line: &str) {
     client.type_line(line);
     client.expect(line);
 }

@@ -288,7 +288,7 @@ impl<A: Address> Endpoint<A> {
 
     /// As [`Connection::take_trace`], for a connection as long as it is there. Nothing comes of it.
     #[cfg(feature = "__model")]
-    pub fn take_trace(&mut self, handle: ConnectionHandle) -> Option<alloc::vec::Vec<crate::TraceEvent>> {
+    pub fn take_trace(&mut self, handle: ConnectionHandle) -> Option<Vec<crate::TraceEvent>> {
         self.connections.get_mut(handle).map(|entry| entry.connection.take_trace())
     }
 

@@ -71,6 +71,21 @@ impl TraceSink for Visitors {
     }
 }
 
+/// A monitor for a server to which one address speaks, from which one connection follows the other.
+pub(crate) struct OneVisitor(Mutex<Successive>);
+
+impl OneVisitor {
+    pub(crate) fn trace() -> Arc<dyn TraceSink> {
+        Arc::new(Self(Mutex::new(Successive::new(Role::Server))))
+    }
+}
+
+impl TraceSink for OneVisitor {
+    fn event(&self, event: &TraceEvent) {
+        self.0.lock().unwrap().note(event);
+    }
+}
+
 /// Says whom the trace is about.
 pub(crate) struct Attributing(pub(crate) Arc<Visitors>);
 

@@ -6,9 +6,10 @@
 //! `dtls --trace` prints, for tests that have nothing but the command, such as those with OpenSSL, GnuTLS and libcoap.
 //!
 //! Every test that drives a connection has one, but for: tests that count allocations, where it would be counted too; a
-//! `Crowd` that measures (`unwatched`); the server's side of dtls-udp's tokio driver, which has no observer; dtls-cli's
-//! tests of the `dtls` command, which are about its arguments and output (`interop` watches what it starts); the examples in
-//! documentation; what a listener answers, which is in no trace; and dtls-core's own unit tests, which take single steps.
+//! `Crowd` that measures (`unwatched`); a server of dtls-udp's tokio driver with many clients, which has no observer to tell them
+//! apart; the demonstration when the `dtls` command plays it (its own unit tests watch it); the examples in documentation; what
+//! a listener answers, which is in no trace; and dtls-core's own unit tests, which take single steps. What an endpoint's connection
+//! does last, when it is given up for another, is in no trace that is left.
 //!
 //! Ids that one connection's trace can decide are checked here; the others by the harness that sees both ends, the time, or the
 //! provider, under the same ids, or by tests of their own (in `model-tests/tests` unless another crate is named):
@@ -16,7 +17,7 @@
 //! | id | what holds | where |
 //! |---|---|---|
 //! | S1 | two ends that connect agree on everything negotiated, and on exported keys | `model_tests::Ends` |
-//! | S2 | secrets reach nobody but the two ends | test `debug_output`: no datagram and no `Debug` output has a key that a provider was given; `ideal_crypto`: nothing is delivered that was not opened |
+//! | S2 | secrets reach nobody but the two ends | test `debug_output`: no datagram and no `Debug` output has a key that a provider was given; `forward_secrecy`: with an ephemeral exchange no key can be had from the pre-shared one; `ideal_crypto`: nothing is delivered that was not opened |
 //! | S3 | nobody gets further with a hello that no holder of the key has bound | `model_tests::Script`; the fuzz body `dolev_yao` |
 //! | S4 | no application data before the peer's Finished was checked, and none but under the keys made for it | here |
 //! | S5 | what is delivered was sent by the peer's application | `model_tests::Ends` |
@@ -24,7 +25,7 @@
 //! | S7 | record numbers rise and never repeat; no nonce is used twice | here, and `ideal_crypto` |
 //! | S8 | epochs only rise; nothing is read in an epoch that is over | here |
 //! | S9 | what is not authentic changes nothing | `model_tests::Script` |
-//! | S10 | nothing is kept for an address before it is proven, and no more is sent there than came | `model_tests::Ends`, `model_tests::crowd` |
+//! | S10 | nothing is kept for an address before it is proven, and no more is sent there than came | bytes and cookies: `model_tests::Ends`, `model_tests::crowd`; what is kept: tests `flood` and `endpoint`, the fuzz body `server_unauth` |
 //! | S11 | memory for a peer has a bound, and is freed | tests `allocations` (an idle connection), `flood` (an endpoint under fire) and `after_the_end` |
 //! | S12 | work for a datagram has a bound | test `bounded_work` |
 //! | S13 | after the end nothing goes on | here |
@@ -43,8 +44,7 @@
 //! | L6 | who gives up does so in time, and says so | test `silence` |
 //! | L7 | closing is complete under loss too | test `silence`; KeyUpdate and tickets are not built yet |
 //!
-//! Early data, connection ids, certificates and forward secrecy after a leak, which the ids are about as well, are not built yet
-//! or need certificates.
+//! Early data, connection ids and certificates, which the ids are about as well, are not built yet.
 
 mod line;
 mod pattern;
@@ -192,7 +192,7 @@ impl Monitor {
                 require("S13", goes_on, || format!("{typ:?} after the end"));
                 if let (HandshakeType::SERVER_HELLO, TraceEvent::MessageQueued { seq, .. }) = (typ, *event) {
                     // It has the number of the hello it answers (RFC 6347 §4.2.2, RFC 9147 §5.2).
-                    self.next_seq.get_or_insert(u32::from(seq) + 1);
+                    self.next_seq = self.next_seq.or_else(|| Some(u32::from(seq) + 1));
                 }
             }
             TraceEvent::AlertReceived { description, .. } => {

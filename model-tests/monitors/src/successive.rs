@@ -30,14 +30,18 @@ impl Successive {
     pub fn note(&mut self, event: &TraceEvent) {
         let answers =
             matches!(event, TraceEvent::MessageQueued { typ, .. } if *typ == HandshakeType::SERVER_HELLO);
-        if answers && (self.begun || self.over) {
+        // One may fail at the hello, before it has said anything.
+        let fails_at_once = self.over && matches!(event, TraceEvent::Failed { .. });
+        if fails_at_once || answers && (self.begun || self.over) {
             assert!(self.over, "two connections at one address cannot be told apart");
             *self = Self::new(self.role);
         }
         self.begun |= answers;
         self.over |= match event {
-            TraceEvent::AlertReceived { .. } | TraceEvent::Failed { .. } => true,
-            TraceEvent::AlertSent { description } => *description != AlertDescription::NoRenegotiation,
+            TraceEvent::Failed { .. } => true,
+            TraceEvent::AlertReceived { description, .. } | TraceEvent::AlertSent { description } => {
+                *description != AlertDescription::NoRenegotiation
+            }
             _ => false,
         };
         self.monitor.note(event);

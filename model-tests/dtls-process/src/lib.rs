@@ -1,15 +1,15 @@
-//! The `dtls` command as a child process.
+//! The `dtls` command as a child process, watched by monitors.
+
+mod trace;
 
 use core::{
     ops::{Deref, DerefMut},
     panic::AssertUnwindSafe,
 };
-use std::{env, panic, path::PathBuf, process::Command, sync::OnceLock, thread};
+use std::{panic, thread};
 
 use child_process::{Output, Process};
 use monitors::Role;
-
-use crate::trace;
 
 /// A client or a server whose connections are watched: once it has ended, or is killed, its trace is gone through by monitors,
 /// and the test fails with the id of the property that does not hold.
@@ -20,25 +20,33 @@ pub struct Dtls {
     unchecked: Option<Role>,
 }
 
-/// Starts the `dtls` command of this workspace, built when first asked for; a client or a server with `--trace`.
-///
-/// # Panics
-/// If it cannot be built or started.
-pub fn dtls(arguments: &[&str]) -> Dtls {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let binary = BINARY.get_or_init(build_dtls);
-    let role = match arguments.first() {
-        Some(&"client") => Some(Role::Client),
-        Some(&"server") => Some(Role::Server),
-        _ => None,
-    };
-    let mut arguments = arguments.to_vec();
-    arguments.extend(role.map(|_| "--trace"));
-    let process = Process::start(binary.to_str().expect("a path in UTF-8"), &arguments);
-    Dtls { process, unchecked: role }
-}
-
 impl Dtls {
+    /// Starts the command that is at `binary`; a client or a server with `--trace`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(binary: &str, arguments: &[&str]) -> Self {
+        Self::start_with(binary, arguments, &[])
+    }
+
+    /// As [`Self::start`], with environment variables.
+    ///
+    /// # Panics
+    /// As that.
+    pub fn start_with(binary: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let role = match arguments.first() {
+            Some(&"client") => Some(Role::Client),
+            Some(&"server") => Some(Role::Server),
+            _ => None,
+        };
+        let mut arguments = arguments.to_vec();
+        if role.is_some() && !arguments.contains(&"--trace") {
+            arguments.insert(1, "--trace");
+        }
+        let process = Process::start_with(binary, &arguments, variables);
+        Self { process, unchecked: role }
+    }
+
     /// Like [`Process::finish`].
     ///
     /// # Panics
@@ -78,18 +86,4 @@ impl Drop for Dtls {
             check();
         }
     }
-}
-
-fn build_dtls() -> PathBuf {
-    // Tests are in TARGET/PROFILE/deps.
-    let test = env::current_exe().expect("the path of this test");
-    let directory = test.ancestors().nth(2).expect("a build directory");
-    let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "--quiet", "-p", "dtls-cli", "--target-dir"]);
-    build.arg(directory.parent().expect("a target directory"));
-    if directory.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().expect("cargo runs").success(), "the dtls command does not build");
-    directory.join("dtls")
 }

@@ -99,6 +99,17 @@ mod tests {
     }
 
     #[test]
+    fn one_that_failed_at_the_hello_was_between_them() {
+        let peer = "127.0.0.1:1001";
+        let end = format!("2.000 {peer} alert in close_notify, epoch 1\n");
+        let one = handshake(peer).concat() + &data(peer, 1) + &end;
+        let failed = "failed: a cryptographic operation failed";
+        let failed = [failed, "record out 0:1 alert, 15 bytes", "alert out internal_error"];
+        let failed = failed.map(|what| format!("3.000 {peer} {what}\n"));
+        check(Role::Server, &(one.clone() + &failed.concat() + &one));
+    }
+
+    #[test]
     fn what_is_not_of_a_connection_and_what_is_cut_off_does_not_count() {
         check(Role::Server, "listening on 127.0.0.1:4433\n2.05 Content\n");
         check(Role::Server, "0.100 127.0.0.1:9 datagram dropped: whatever\n0.200 127.0.0.1:9 message ou");
