@@ -149,7 +149,10 @@ impl Alert {
         description == AlertDescription::CloseNotify || !warns
     }
 
-    pub(crate) const fn encode(self) -> [u8; 2] {
+    /// Bytes of its encoding.
+    pub(crate) const LEN: usize = 2;
+
+    pub(crate) const fn encode(self) -> [u8; Self::LEN] {
         let level = match self.level {
             AlertLevel::Warning => 1,
             AlertLevel::Fatal => 2,

@@ -208,7 +208,7 @@ impl Connection {
     /// a peer that missed the end of the handshake can still get it, as long as datagrams are handed in.
     pub fn is_drained(&self) -> bool {
         let acks_due = self.acks.as_ref().is_some_and(Acks::is_due);
-        self.is_closed() && self.handshake.is_none() && self.alerts.queued.is_none() && !acks_due
+        self.is_closed() && self.handshake.is_none() && !self.owes_alert() && !acks_due
     }
 
     /// What was agreed, once established.

@@ -418,3 +418,44 @@ fn fail(version: ProtocolVersion) {
         assert_eq!((crowd.endpoint.stats().connections, crowd.endpoint.poll_timeout()), (0, None));
     });
 }
+
+/// An alert for which an address that has not proved itself has not sent enough (RFC 9147 §5.1) is not waited for.
+#[test]
+fn an_alert_that_must_not_be_sent_keeps_nothing() {
+    for version in VERSIONS {
+        for close in [false, true] {
+            let left = (0..40).map(|more| World::default().run(|| end_without_means(version, close, more)));
+            let unsent = left.filter(|left| *left < 15).count();
+            assert!(unsent > 2, "{unsent} had no means");
+        }
+    }
+}
+
+/// Ends a handshake after its flight was sent as often as it may; returns the bytes that were left for the alert.
+fn end_without_means(version: ProtocolVersion, close: bool, more: usize) -> usize {
+    let mut trusting = ListenerLimits::default();
+    trusting.cookies = false;
+    let mut crowd = Crowd::under(ideal_crypto::PROVIDER, limits(10), &trusting);
+    let mut client = crowd.client(version);
+    let mut buffer = [0; 2048];
+    let hello = client.poll_transmit(crowd.now, &mut buffer).unwrap();
+    let handle = crowd.receive(&address(7), hello, |_, _| {}).unwrap();
+    // Noise counts as well.
+    crowd.receive(&address(7), &mut buffer[..more], |_, _| {});
+    for _ in 0..40 {
+        serve(&mut crowd, Duration::from_secs(1));
+    }
+    let connection = crowd.endpoint.connection_mut(handle).unwrap();
+    let left = connection.allowance();
+    match close {
+        true => connection.close(),
+        false => connection.abort(AlertDescription::InternalError),
+    }
+    for _ in 0..12 {
+        serve(&mut crowd, Duration::from_secs(1));
+        let due = crowd.endpoint.poll_timeout();
+        assert!(due.is_none_or(|at| at > crowd.now), "L3: {left} bytes were left");
+    }
+    assert_eq!(crowd.endpoint.stats().connections, 0, "{left} bytes were left");
+    left
+}

@@ -188,14 +188,27 @@ impl Connection {
         }
     }
 
+    /// Whether an alert is to be sent. One that an unvalidated address must not be sent is not waited for: it may never say
+    /// more (RFC 9147 §5.1).
+    pub(super) fn owes_alert(&self) -> bool {
+        self.alerts.queued.is_some() && self.has_room_for_alert(self.allowance.left())
+    }
+
+    fn has_room_for_alert(&self, room: usize) -> bool {
+        self.records.plaintext_room(self.alert_record(), room).is_some_and(|room| room >= Alert::LEN)
+    }
+
+    const fn alert_record(&self) -> NewRecord {
+        NewRecord { epoch: self.records.write_epoch(), typ: ContentType::ALERT, last: true }
+    }
+
     /// Writes the pending alert, if there is one and it fits, and returns the record's length.
     fn transmit_alert(&mut self, out: &mut [u8]) -> usize {
         let Some(description) = self.alerts.queued else { return 0 };
-        let body = Alert::new(description).encode();
-        let record = NewRecord { epoch: self.records.write_epoch(), typ: ContentType::ALERT, last: true };
-        if self.records.plaintext_room(record, out.len()).is_none_or(|room| room < body.len()) {
+        if !self.has_room_for_alert(out.len()) {
             return 0;
         }
+        let (body, record) = (Alert::new(description).encode(), self.alert_record());
         self.alerts.queued = None;
         let sealed = self.records.seal_with(record, out, |to| {
             for (to, from) in to.iter_mut().zip(body) {
