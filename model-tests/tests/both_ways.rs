@@ -1,7 +1,10 @@
 //! Two endpoints that connect to each other: two connections between the same addresses, told apart by their keys.
 
+use core::time::Duration;
+
 use dtls_core::{
-    AddressBytes, CloseReason, ConnectionHandle, Discard, EndpointLimits, Event, ProtocolVersion, Routed,
+    AddressBytes, AlertDescription, CloseReason, ConnectionHandle, Discard, EndpointLimits, Event,
+    ProtocolVersion, Routed,
 };
 use ideal_crypto::World;
 use model_tests::crowd::{Crowd, VERSIONS, address};
@@ -33,6 +36,11 @@ impl Two {
 
     /// Lets both speak until nothing is under way.
     fn run(&mut self) {
+        self.run_without(|_, _| false);
+    }
+
+    /// The same over a network that loses what goes to this end and looks like this.
+    fn run_without(&mut self, is_lost: impl Fn(usize, &[u8]) -> bool) {
         loop {
             let Self { ends, wire, .. } = self;
             for (end, crowd) in ends.iter_mut().enumerate() {
@@ -45,9 +53,15 @@ impl Two {
                 return;
             }
             for (to, mut datagram) in core::mem::take(&mut self.wire) {
-                self.receive(to, &mut datagram);
+                if !is_lost(to, &datagram) {
+                    self.receive(to, &mut datagram);
+                }
             }
         }
+    }
+
+    fn established(&self) -> [u64; 2] {
+        [0, 1].map(|end| self.ends[end].endpoint.stats().established)
     }
 
     fn receive(&mut self, to: usize, datagram: &mut [u8]) {
@@ -193,4 +207,58 @@ fn an_endpoint_without_a_server_answers_nobody() {
     let routed = deaf.handle_datagram(crowd.now, &mut crowd.rng, &at(1), hello, &mut out);
     assert!(matches!(routed, Routed::Dropped(Discard::UnknownPeer)));
     assert_eq!(deaf.stats().dropped, 1);
+}
+
+/// Who has a connection that the peer began answers the peer's last flight again, also while it connects to the peer itself.
+///
+/// 6347-4.2.4-final-1
+#[test]
+fn the_last_flight_is_repeated_beside_an_own_handshake() {
+    for version in VERSIONS {
+        World::default().run(|| repeat_beside(version));
+    }
+}
+
+fn repeat_beside(version: ProtocolVersion) {
+    let is_last = |to: usize, datagram: &[u8]| to == 0 && datagram[0] == 20;
+    let mut two = Two::new();
+    two.connect(0, ProtocolVersion::DTLS1_2);
+    two.run_without(is_last);
+    assert_eq!(two.established(), [0, 1]);
+    two.connect(1, version);
+    two.run_without(|to, _| to == 0);
+    for crowd in &mut two.ends {
+        crowd.now = crowd.now.after(Duration::from_secs(1));
+        crowd.endpoint.handle_timeout(crowd.now);
+    }
+    // Of the own handshake nothing arrives yet.
+    two.run_without(|to, datagram| to == 0 && !is_last(to, datagram));
+    assert_eq!(two.established(), [1, 1]);
+    for crowd in &mut two.ends {
+        crowd.now = crowd.now.after(Duration::from_secs(3));
+        crowd.endpoint.handle_timeout(crowd.now);
+    }
+    two.run();
+    assert_eq!(two.established(), [2, 2]);
+}
+
+/// A handshake that the peer began and gave up, or that failed, does not keep what belongs to one that was begun here.
+#[test]
+fn a_handshake_that_goes_nowhere_is_in_nobodys_way() {
+    for fails in [false, true] {
+        World::default().run(|| {
+            let mut two = Two::new();
+            let given_up = two.connect(0, ProtocolVersion::DTLS1_2);
+            // Nothing arrives behind the request for a cookie, which is in record 0.
+            two.run_without(|to, datagram| to == 0 && datagram[10] > 0);
+            let (handle, ..) = two.ends[1].endpoint.connections().next().unwrap();
+            let ended = if fails { (1, handle) } else { (0, given_up) };
+            let connection = two.ends[ended.0].endpoint.connection_mut(ended.1).unwrap();
+            connection.abort(AlertDescription::InternalError);
+            two.run_without(|_, _| true);
+            two.connect(1, ProtocolVersion::DTLS1_2);
+            two.run();
+            assert_eq!(two.established(), [1, 1]);
+        });
+    }
 }

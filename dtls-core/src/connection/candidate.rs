@@ -20,6 +20,16 @@ impl Connection {
         self.records.authenticates(record)
     }
 
+    /// Takes a ChangeCipherSpec that may be for another connection with the same peer as well, if it may come now. It is a flag
+    /// that anybody could raise (RFC 6347 §4.2.5).
+    pub(crate) fn on_shared_ccs(&mut self) {
+        let takes = self.state.takes_ccs();
+        if let Some(handshake) = self.handshake.as_mut().filter(|_| takes) {
+            handshake.ccs_seen = true;
+            self.switch_read_epoch();
+        }
+    }
+
     /// Bytes of handshake messages held for reassembly and retransmission.
     pub(crate) fn handshake_bytes(&self) -> usize {
         self.handshake.as_ref().map_or(0, |handshake| {

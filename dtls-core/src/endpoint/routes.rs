@@ -112,19 +112,33 @@ impl Route {
         Self::ORDER.map(|post| self.get(post)).into_iter().flatten()
     }
 
-    /// The connection that takes an unprotected record, which only handshakes have a use for.
-    pub(super) fn for_plain(&self, message: Option<HandshakeType>) -> Option<ConnectionHandle> {
-        let by_server = message.is_some_and(|typ| {
-            matches!(
-                typ,
+    /// Those that the peer began.
+    pub(super) fn begun_by_peer(&self) -> impl Iterator<Item = ConnectionHandle> + Clone + use<> {
+        [Post::Entering, Post::Entered].map(|post| self.get(post)).into_iter().flatten()
+    }
+
+    /// The connection that takes an unprotected record, which only handshakes have a use for, and who repeats its last flight.
+    /// What does not tell which of the two began is rather not for one that `is_over`.
+    pub(super) fn for_plain(
+        &self,
+        message: Option<HandshakeType>,
+        is_over: impl Fn(ConnectionHandle) -> bool,
+    ) -> Option<ConnectionHandle> {
+        match message {
+            Some(
                 HandshakeType::SERVER_HELLO
-                    | HandshakeType::HELLO_VERIFY_REQUEST
-                    | HandshakeType::SERVER_KEY_EXCHANGE
-                    | HandshakeType::SERVER_HELLO_DONE
-            )
-        });
-        let client = self.get(Post::Calling).filter(|_| by_server);
-        client.or_else(|| self.candidates().next())
+                | HandshakeType::HELLO_VERIFY_REQUEST
+                | HandshakeType::SERVER_KEY_EXCHANGE
+                | HandshakeType::SERVER_HELLO_DONE,
+            ) => self.get(Post::Calling).or_else(|| self.get(Post::Called)),
+            Some(HandshakeType::CLIENT_KEY_EXCHANGE) => {
+                self.get(Post::Entering).or_else(|| self.get(Post::Entered))
+            }
+            _ => {
+                let goes_on = self.candidates().find(|handle| !is_over(*handle));
+                goes_on.or_else(|| self.candidates().next())
+            }
+        }
     }
 
     /// The one that application data goes through, the peer's own first.
@@ -142,6 +156,8 @@ fn zip(posts: &Posts) -> impl Iterator<Item = (Post, Option<ConnectionHandle>)> 
 pub(super) enum First {
     /// A new handshake, or one that was just begun.
     ClientHello,
+    /// A change of keys, which does not say whose.
+    ChangeCipherSpec,
     /// Something else without protection, and the type of the handshake message it is of.
     Plain(Option<HandshakeType>),
     /// Only keys can tell.
@@ -156,6 +172,7 @@ impl First {
         match split_first(datagram) {
             Ok((RawRecord::Legacy { header, body }, _)) if header.number.epoch() == 0 => {
                 let message = match header.typ {
+                    ContentType::CHANGE_CIPHER_SPEC => return Self::ChangeCipherSpec,
                     ContentType::HANDSHAKE => Fragments::new(body).next(),
                     _ => None,
                 };

@@ -11,7 +11,14 @@ use super::{
     listener::Accepted,
     routes::{First, Origin, Route},
 };
-use crate::{rand::Rng, time::Instant, wire::record::split_first};
+use crate::{
+    rand::Rng,
+    time::Instant,
+    wire::{
+        enums::HandshakeType,
+        record::{RawRecord, split_first},
+    },
+};
 
 impl<A: Address> Endpoint<A> {
     /// The connection that a datagram belongs to; `None` if the listener is to judge it.
@@ -31,12 +38,34 @@ impl<A: Address> Endpoint<A> {
         match (first, route.only()) {
             (First::ClientHello, _) if server.is_some() => return None,
             (_, Some(only)) => return Some(only),
-            (First::Plain(message), None) => return route.for_plain(message),
-            (First::ClientHello | First::Noise, None) => return route.for_plain(None),
-            (First::Protected, None) => {}
+            _ => {}
         }
-        if let Some(owner) = owner(connections, route, datagram, scratch, stats) {
-            return Some(owner);
+        let mut trial = Trial { connections, datagram, scratch, stats };
+        let (owner, message) = match first {
+            First::Protected => (trial.owner(route.candidates(), false), None),
+            // Of all that wait for it: it does not say whose it is, and is a flag that harms none (RFC 6347 §4.2.5). What is
+            // protected behind it can be told apart then.
+            First::ChangeCipherSpec => {
+                for handle in route.candidates() {
+                    if let Some(entry) = trial.connections.get_mut(handle) {
+                        entry.connection.on_shared_ccs();
+                    }
+                }
+                (trial.owner(route.candidates(), false), Some(None))
+            }
+            // A client repeats its last flight to who has it already (RFC 6347 §4.2.4), and may be in a new handshake as well.
+            First::Plain(message @ Some(HandshakeType::CLIENT_KEY_EXCHANGE)) => {
+                (trial.owner(route.begun_by_peer(), true), Some(message))
+            }
+            First::Plain(message) => (None, Some(message)),
+            First::ClientHello | First::Noise => (None, Some(None)),
+        };
+        if owner.is_some() {
+            return owner;
+        }
+        if let Some(message) = message {
+            let is_over = |handle| connections.get(handle).is_none_or(|entry| entry.over.is_some());
+            return route.for_plain(message, is_over);
         }
         // A forgery counts against every key that it might have fitted (RFC 9147 §4.5.3).
         let candidates = route.candidates();
@@ -70,43 +99,55 @@ impl<A: Address> Endpoint<A> {
     }
 }
 
-/// The connection to which the first record belongs that belongs to any: the only one that reads its epoch, or else the one
-/// under whose keys it authenticates.
-fn owner<A>(
-    connections: &Arena<Entry<A>>,
-    route: &Route,
-    datagram: &mut [u8],
-    scratch: &mut Vec<u8>,
-    stats: &mut EndpointStats,
-) -> Option<ConnectionHandle> {
-    let mut at = 0;
-    loop {
-        let rest = datagram.get_mut(at..)?;
-        let length = rest.len();
-        let (record, tail) = split_first(rest).ok()?;
-        at = at.saturating_add(length.saturating_sub(tail.len()));
-        let record_len = length.saturating_sub(tail.len());
-        let reads = |handle: &ConnectionHandle| {
-            connections.get(*handle).is_some_and(|entry| entry.connection.reads(&record))
-        };
-        let readers: [Option<ConnectionHandle>; Route::POSTS] = {
-            let mut readers = route.candidates().filter(reads);
-            core::array::from_fn(|_| readers.next())
-        };
-        if let [Some(only), None, ..] = readers {
-            return Some(only);
-        }
-        let record = datagram.get(at.saturating_sub(record_len)..at)?;
-        let authenticates = |handle: &ConnectionHandle| {
-            stats.trials = stats.trials.saturating_add(1);
-            scratch.clear();
-            scratch.extend_from_slice(record);
-            let connection = connections.get(*handle).map(|entry| &entry.connection);
-            let copy = split_first(scratch).ok().map(|(record, _)| record);
-            connection.zip(copy).is_some_and(|(connection, copy)| connection.authenticates(copy))
-        };
-        if let Some(owner) = readers.into_iter().flatten().find(authenticates) {
-            return Some(owner);
+/// A datagram that may be for any of several connections.
+struct Trial<'a, A> {
+    connections: &'a mut Arena<Entry<A>>,
+    datagram: &'a mut [u8],
+    scratch: &'a mut Vec<u8>,
+    stats: &'a mut EndpointStats,
+}
+
+impl<A> Trial<'_, A> {
+    /// Whose the first protected record is that belongs to any: the only one that reads its epoch, unless it has to be `certain`,
+    /// or else the one under whose keys it authenticates.
+    fn owner(
+        &mut self,
+        among: impl Iterator<Item = ConnectionHandle> + Clone,
+        certain: bool,
+    ) -> Option<ConnectionHandle> {
+        let Self { connections, datagram, scratch, stats } = self;
+        let mut at = 0;
+        loop {
+            let rest = datagram.get_mut(at..)?;
+            let length = rest.len();
+            let (record, tail) = split_first(rest).ok()?;
+            let record_len = length.saturating_sub(tail.len());
+            at = at.saturating_add(record_len);
+            if matches!(&record, RawRecord::Legacy { header, .. } if header.number.epoch() == 0) {
+                continue;
+            }
+            let reads = |handle: &ConnectionHandle| {
+                connections.get(*handle).is_some_and(|entry| entry.connection.reads(&record))
+            };
+            let readers: [Option<ConnectionHandle>; Route::POSTS] = {
+                let mut readers = among.clone().filter(reads);
+                core::array::from_fn(|_| readers.next())
+            };
+            if let ([Some(only), None, ..], false) = (readers, certain) {
+                return Some(only);
+            }
+            let record = datagram.get(at.saturating_sub(record_len)..at)?;
+            let authenticates = |handle: &ConnectionHandle| {
+                stats.trials = stats.trials.saturating_add(1);
+                scratch.clear();
+                scratch.extend_from_slice(record);
+                let connection = connections.get(*handle).map(|entry| &entry.connection);
+                let copy = split_first(scratch).ok().map(|(record, _)| record);
+                connection.zip(copy).is_some_and(|(connection, copy)| connection.authenticates(copy))
+            };
+            if let Some(owner) = readers.into_iter().flatten().find(authenticates) {
+                return Some(owner);
+            }
         }
     }
 }
