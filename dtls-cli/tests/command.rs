@@ -95,7 +95,7 @@ fn both_ends_log_the_same_secret() {
             &["client", &address, "--psk", PSK, "--versions", version],
             &[("SSLKEYLOGFILE", ours.as_str())],
         );
-        echo(&mut client, "hello");
+        echo(&mut client, "how warm is it?");
         client.finish(0);
         let log = fs::read_to_string(&ours.0).unwrap();
         assert_eq!(log, fs::read_to_string(&theirs.0).unwrap());

@@ -204,8 +204,9 @@ impl Connection {
         matches!(self.state, State::Closed | State::Failed(_))
     }
 
-    /// Whether the connection is over, everything is sent, and no peer needs an answer any more: it can be dropped. Until then
-    /// a peer that missed the end of the handshake can still get it, as long as datagrams are handed in.
+    /// Whether the connection is over, everything is sent that may be, and no peer needs an answer any more: it can be dropped.
+    /// Until then a peer that missed the end of the handshake can still get it, as long as datagrams are handed in. An alert that
+    /// an address which has not proved itself may not be sent yet is not waited for (RFC 9147 §5.1).
     pub fn is_drained(&self) -> bool {
         let acks_due = self.acks.as_ref().is_some_and(Acks::is_due);
         self.is_closed() && self.handshake.is_none() && !self.owes_alert() && !acks_due

@@ -45,9 +45,9 @@ pub struct Crowd {
     recipes: [Recipe; 2],
     out: Vec<u8>,
     watched: bool,
-    /// Of the connections that were accepted.
+    /// Of the connections that were accepted, by the peer's address.
     #[cfg(feature = "model")]
-    monitors: HashMap<ConnectionHandle, Monitor>,
+    monitors: HashMap<AddressBytes, Vec<(ConnectionHandle, Monitor)>>,
 }
 
 /// The `n`th address.
@@ -153,49 +153,53 @@ impl Crowd {
             _ => None,
         };
         if is_new {
-            self.watch_new(handle);
+            self.watch_new(from, handle);
         }
+        self.watch(from);
         self.take_out(send);
-        self.watch(handle);
+        self.watch(from);
         handle
     }
 
     /// Has a monitor from now on.
     #[cfg(feature = "model")]
-    fn watch_new(&mut self, handle: Option<ConnectionHandle>) {
+    fn watch_new(&mut self, from: &AddressBytes, handle: Option<ConnectionHandle>) {
         let Some(handle) = handle.filter(|_| self.watched) else { return };
         self.endpoint.take_trace(handle);
         if let Some(connection) = self.endpoint.connection(handle) {
-            self.monitors.insert(handle, Monitor::resumed(Role::Server, connection));
+            let monitor = Monitor::resumed(Role::Server, connection);
+            self.monitors.entry(*from).or_default().push((handle, monitor));
         }
     }
 
-    /// Monitors what a connection that was accepted has done since this was last called for it. What one that is gone has done
-    /// last is not known.
+    /// Monitors what the connections with one peer that were accepted have done since this was last called. What one that is gone
+    /// meanwhile has done last is not known.
     #[cfg(feature = "model")]
-    fn watch(&mut self, handle: Option<ConnectionHandle>) {
-        let Some(handle) = handle else { return };
-        let Some(monitor) = self.monitors.get_mut(&handle) else { return };
-        match self.endpoint.take_trace(handle) {
-            Some(events) => events.iter().for_each(|event| monitor.note(event)),
-            None => drop(self.monitors.remove(&handle)),
-        }
+    fn watch(&mut self, peer: &AddressBytes) {
+        let Self { endpoint, monitors, .. } = self;
+        let Some(monitors) = monitors.get_mut(peer) else { return };
+        monitors.retain_mut(|(handle, monitor)| {
+            let events = endpoint.take_trace(*handle);
+            events.iter().flatten().for_each(|event| monitor.note(event));
+            events.is_some()
+        });
     }
 
     /// As [`Self::watch`], for all of them: the time or the application may have caused something.
     #[cfg(feature = "model")]
     fn watch_all(&mut self) {
-        let handles: Vec<_> = self.monitors.keys().copied().collect();
-        handles.into_iter().for_each(|handle| self.watch(Some(handle)));
+        let peers: Vec<_> = self.monitors.keys().copied().collect();
+        peers.iter().for_each(|peer| self.watch(peer));
+        self.monitors.retain(|_, monitors| !monitors.is_empty());
     }
 
     #[cfg(not(feature = "model"))]
     #[allow(clippy::needless_pass_by_ref_mut, reason = "with a trace it changes what was noted")]
-    const fn watch_new(&mut self, _: Option<ConnectionHandle>) {}
+    const fn watch_new(&mut self, _: &AddressBytes, _: Option<ConnectionHandle>) {}
 
     #[cfg(not(feature = "model"))]
     #[allow(clippy::needless_pass_by_ref_mut, reason = "with a trace it changes what was noted")]
-    const fn watch(&mut self, _: Option<ConnectionHandle>) {}
+    const fn watch(&mut self, _: &AddressBytes) {}
 
     #[cfg(not(feature = "model"))]
     #[allow(clippy::needless_pass_by_ref_mut, reason = "with a trace it changes what was noted")]
@@ -209,13 +213,14 @@ impl Crowd {
     }
 
     fn take_out(&mut self, mut send: impl FnMut(&AddressBytes, &mut [u8])) {
-        let Self { endpoint, now, bytes, out, events, .. } = self;
-        while let Some((to, datagram)) = endpoint.poll_transmit(*now, out) {
-            bytes[1] += datagram.len();
+        while let Some((to, datagram)) = self.endpoint.poll_transmit(self.now, &mut self.out) {
+            self.bytes[1] += datagram.len();
             send(&to, datagram);
+            // Before a connection that is done with it is forgotten.
+            self.watch(&to);
         }
-        while let Some(event) = endpoint.poll_event() {
-            events.push(event);
+        while let Some(event) = self.endpoint.poll_event() {
+            self.events.push(event);
         }
     }
 

@@ -4,10 +4,13 @@ use core::time::Duration;
 
 use dtls_core::{
     AddressBytes, AlertDescription, CloseReason, ConnectionHandle, Discard, EndpointLimits, Event,
-    ProtocolVersion, Routed,
+    ListenerLimits, PeerEvent, ProtocolVersion, Routed,
 };
 use ideal_crypto::World;
 use model_tests::crowd::{Crowd, VERSIONS, address};
+
+/// handshake_failure, unprotected (RFC 6347 §4.1, RFC 5246 §7.2).
+const ALERT: [u8; 15] = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
 
 /// Two endpoints by number, each at the address of that number.
 struct Two {
@@ -23,7 +26,12 @@ fn at(end: usize) -> AddressBytes {
 
 impl Two {
     fn new() -> Self {
-        let mut ends = [0, 1].map(|_| Crowd::new(ideal_crypto::PROVIDER, EndpointLimits::default()));
+        Self::under(&ListenerLimits::default())
+    }
+
+    fn under(listener: &ListenerLimits) -> Self {
+        let limits = EndpointLimits::default();
+        let mut ends = [0, 1].map(|_| Crowd::under(ideal_crypto::PROVIDER, limits.clone(), listener));
         ends[1].rng = ends[0].rng.split();
         Self { ends, wire: Vec::new(), delivered: [Vec::new(), Vec::new()] }
     }
@@ -148,6 +156,18 @@ fn cross(first: ProtocolVersion, second: ProtocolVersion, simultaneous: bool) {
     assert_eq!(two.delivered[1].pop(), Some((begun[1], b"still here".to_vec())));
 }
 
+/// What has no business there is not tried: it would have to count against a key of DTLS 1.3, and it would not.
+fn behind_plaintext(two: &mut Two, forgeries: &[u8]) {
+    // A ChangeCipherSpec, and a fragment of ClientKeyExchange (RFC 6347 §4.1, §4.2.2).
+    let change = [20, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 1];
+    let exchange = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 12, 16, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0];
+    let before = two.ends[0].endpoint.stats().trials;
+    for plain in [&change[..], &exchange] {
+        two.receive(0, &mut [plain, forgeries].concat());
+        assert_eq!(two.ends[0].endpoint.stats().trials, before);
+    }
+}
+
 /// However many records a forger puts into a datagram, each is tried once under the keys of each connection it may be of.
 #[test]
 fn forgeries_are_tried_once_for_each_record_and_connection() {
@@ -169,6 +189,9 @@ fn forgeries_are_tried_once_for_each_record_and_connection() {
             assert_eq!(endpoint.stats().trials, u64::from(2 * RECORDS), "to find whose they are");
             for (_, _, connection) in endpoint.connections() {
                 assert_eq!(connection.stats().discarded(Discard::BadTag), RECORDS, "{version:?}");
+            }
+            if version == ProtocolVersion::DTLS1_3 {
+                behind_plaintext(&mut two, &datagram);
             }
         });
     }
@@ -256,9 +279,65 @@ fn a_handshake_that_goes_nowhere_is_in_nobodys_way() {
             let connection = two.ends[ended.0].endpoint.connection_mut(ended.1).unwrap();
             connection.abort(AlertDescription::InternalError);
             two.run_without(|_, _| true);
-            two.connect(1, ProtocolVersion::DTLS1_2);
+            let handle = two.connect(1, ProtocolVersion::DTLS1_2);
             two.run();
             assert_eq!(two.established(), [1, 1]);
+            if !fails {
+                return;
+            }
+            // Nor is an alert for the one that has failed, which does not say whose it is either.
+            let other = two.connect(1, ProtocolVersion::DTLS1_2);
+            two.run_without(|_, _| true);
+            two.receive(1, &mut ALERT.to_vec());
+            let failed = |event: &PeerEvent<_>| {
+                event.connection == other && matches!(event.event, Event::Closed(CloseReason::Failed(_)))
+            };
+            assert!(two.ends[1].events.iter().any(failed) && other != handle);
         });
     }
+}
+
+/// A hello that claims to be from the address of a client is served where no cookies are asked for. The client's last flight, which
+/// it repeats, is for its own connection all the same.
+///
+/// 6347-4.2.4-final-1
+#[test]
+fn the_last_flight_is_repeated_beside_a_forged_handshake() {
+    World::default().run(|| {
+        let mut trusting = ListenerLimits::default();
+        trusting.cookies = false;
+        let mut two = Two::under(&trusting);
+        two.connect(0, ProtocolVersion::DTLS1_2);
+        two.run_without(|to, datagram| to == 0 && datagram[0] == 20);
+        assert_eq!(two.established(), [0, 1]);
+        let mut elsewhere = two.ends[1].client(ProtocolVersion::DTLS1_2);
+        let mut buffer = [0; 2048];
+        let hello = elsewhere.poll_transmit(two.ends[1].now, &mut buffer).unwrap();
+        two.receive(1, hello);
+        two.run_without(|to, _| to == 0);
+        assert_eq!(two.ends[1].endpoint.stats().handshakes, 1);
+        let crowd = &mut two.ends[0];
+        crowd.now = crowd.now.after(Duration::from_secs(1));
+        crowd.endpoint.handle_timeout(crowd.now);
+        two.run();
+        assert_eq!(two.established(), [1, 1]);
+    });
+}
+
+/// A ChangeCipherSpec is for whoever waits for one, if it is one.
+#[test]
+fn a_change_cipher_spec_is_for_all_who_wait_for_it() {
+    World::default().run(|| {
+        let mut two = Two::new();
+        two.connect(0, ProtocolVersion::DTLS1_2);
+        two.run_without(|to, datagram| to == 0 && datagram[10] > 0);
+        let handle = two.connect(1, ProtocolVersion::DTLS1_2);
+        two.run_without(|to, datagram| to == 1 && datagram[0] == 20);
+        let mut epoch_after = |body: &[u8]| {
+            let header = [20, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, body.len() as u8];
+            two.receive(1, &mut [&header, body].concat());
+            two.ends[1].endpoint.connection(handle).unwrap().read_epoch()
+        };
+        assert_eq!([&[2][..], &[], &[1, 1], &[1]].map(&mut epoch_after), [0, 0, 0, 1]);
+    });
 }

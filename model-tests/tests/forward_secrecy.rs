@@ -2,7 +2,8 @@
 //! protected, and nothing that an ephemeral key exchange took part in (RFC 5489 §7, RFC 8446 §2.2).
 //!
 //! Seen without taking anything apart: of two handshakes that differ in nothing but the Diffie-Hellman secret, what is in clear
-//! is the same. So what else is the same can be had from that and the pre-shared key, and a key that is another one can't.
+//! is the same. So a key that is another one then cannot be had from that and the pre-shared key. Without an ephemeral exchange
+//! no key is another one, which shows that the comparison tells the two apart.
 
 use core::{cell::RefCell, time::Duration};
 use std::collections::BTreeSet;
@@ -92,9 +93,7 @@ fn conversation(recipe: &Recipe, change: u8) -> (Vec<Vec<u8>>, BTreeSet<Vec<u8>>
 /// The records of epoch 0 (RFC 6347 §4.1), which come before all others in a datagram.
 fn unprotected(datagram: &[u8]) -> Vec<Vec<u8>> {
     let (mut records, mut rest) = (Vec::new(), datagram);
-    while let [20..=63, _, _, 0, 0, _, _, _, _, _, _, a, b, ..] = *rest
-        && rest[0] & 0b1110_0000 != 0b0010_0000
-    {
+    while let [20..=31, _, _, 0, 0, _, _, _, _, _, _, a, b, ..] = *rest {
         let (record, next) = rest.split_at(13 + usize::from(u16::from_be_bytes([a, b])));
         records.push(record.to_vec());
         rest = next;

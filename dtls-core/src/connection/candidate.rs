@@ -1,4 +1,4 @@
-//! What whoever has several connections at one address must know to give a record to the right one.
+//! What whoever has several connections at one address needs of each to give a record to the right one.
 
 use super::{Connection, Handshake};
 use crate::wire::record::RawRecord;

@@ -172,7 +172,7 @@ impl First {
         match split_first(datagram) {
             Ok((RawRecord::Legacy { header, body }, _)) if header.number.epoch() == 0 => {
                 let message = match header.typ {
-                    ContentType::CHANGE_CIPHER_SPEC => return Self::ChangeCipherSpec,
+                    ContentType::CHANGE_CIPHER_SPEC if *body == [1] => return Self::ChangeCipherSpec,
                     ContentType::HANDSHAKE => Fragments::new(body).next(),
                     _ => None,
                 };

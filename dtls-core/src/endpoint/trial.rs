@@ -41,8 +41,12 @@ impl<A: Address> Endpoint<A> {
             _ => {}
         }
         let mut trial = Trial { connections, datagram, scratch, stats };
-        let (owner, message) = match first {
-            First::Protected => (trial.owner(route.candidates(), false), None),
+        match first {
+            First::Protected => {
+                if let Some(owner) = trial.owner(route.candidates(), first) {
+                    return Some(owner);
+                }
+            }
             // Of all that wait for it: it does not say whose it is, and is a flag that harms none (RFC 6347 §4.2.5). What is
             // protected behind it can be told apart then.
             First::ChangeCipherSpec => {
@@ -51,21 +55,14 @@ impl<A: Address> Endpoint<A> {
                         entry.connection.on_shared_ccs();
                     }
                 }
-                (trial.owner(route.candidates(), false), Some(None))
+                return trial.owner(route.candidates(), first).or_else(|| trial.for_plain(route, None));
             }
             // A client repeats its last flight to who has it already (RFC 6347 §4.2.4), and may be in a new handshake as well.
             First::Plain(message @ Some(HandshakeType::CLIENT_KEY_EXCHANGE)) => {
-                (trial.owner(route.begun_by_peer(), true), Some(message))
+                return trial.owner(route.begun_by_peer(), first).or_else(|| trial.for_plain(route, message));
             }
-            First::Plain(message) => (None, Some(message)),
-            First::ClientHello | First::Noise => (None, Some(None)),
-        };
-        if owner.is_some() {
-            return owner;
-        }
-        if let Some(message) = message {
-            let is_over = |handle| connections.get(handle).is_none_or(|entry| entry.over.is_some());
-            return route.for_plain(message, is_over);
+            First::Plain(message) => return trial.for_plain(route, message),
+            First::ClientHello | First::Noise => return trial.for_plain(route, None),
         }
         // A forgery counts against every key that it might have fitted (RFC 9147 §4.5.3).
         let candidates = route.candidates();
@@ -108,13 +105,16 @@ struct Trial<'a, A> {
 }
 
 impl<A> Trial<'_, A> {
-    /// Whose the first protected record is that belongs to any: the only one that reads its epoch, unless it has to be `certain`,
-    /// or else the one under whose keys it authenticates.
+    /// Whose the first protected record is that belongs to any: the only one that reads its epoch, or else the one under whose keys
+    /// it authenticates. Behind a ClientKeyExchange nothing but keys can tell.
+    ///
+    /// Behind plaintext of DTLS 1.2 there are no records of 1.3 to try, whose keys wear out by forgeries (RFC 9147 §4.5.3).
     fn owner(
         &mut self,
         among: impl Iterator<Item = ConnectionHandle> + Clone,
-        certain: bool,
+        first: First,
     ) -> Option<ConnectionHandle> {
+        let has_to_authenticate = matches!(first, First::Plain(_));
         let Self { connections, datagram, scratch, stats } = self;
         let mut at = 0;
         loop {
@@ -123,8 +123,10 @@ impl<A> Trial<'_, A> {
             let (record, tail) = split_first(rest).ok()?;
             let record_len = length.saturating_sub(tail.len());
             at = at.saturating_add(record_len);
-            if matches!(&record, RawRecord::Legacy { header, .. } if header.number.epoch() == 0) {
-                continue;
+            match &record {
+                RawRecord::Legacy { header, .. } if header.number.epoch() == 0 => continue,
+                RawRecord::Unified { .. } if first != First::Protected => return None,
+                _ => {}
             }
             let reads = |handle: &ConnectionHandle| {
                 connections.get(*handle).is_some_and(|entry| entry.connection.reads(&record))
@@ -133,7 +135,7 @@ impl<A> Trial<'_, A> {
                 let mut readers = among.clone().filter(reads);
                 core::array::from_fn(|_| readers.next())
             };
-            if let ([Some(only), None, ..], false) = (readers, certain) {
+            if let ([Some(only), None, ..], false) = (readers, has_to_authenticate) {
                 return Some(only);
             }
             let record = datagram.get(at.saturating_sub(record_len)..at)?;
@@ -149,5 +151,10 @@ impl<A> Trial<'_, A> {
                 return Some(owner);
             }
         }
+    }
+    /// Whose an unprotected record is.
+    fn for_plain(&self, route: &Route, message: Option<HandshakeType>) -> Option<ConnectionHandle> {
+        let is_over = |handle| self.connections.get(handle).is_none_or(|entry| entry.over.is_some());
+        route.for_plain(message, is_over)
     }
 }

@@ -46,6 +46,11 @@ pub(crate) fn check(role: Role, stderr: &str) {
     assert!(connected <= established, "{connected} connections, and {established} in the trace");
 }
 
+/// What was written besides the trace.
+pub(crate) fn without(stderr: &str) -> String {
+    stderr.split_inclusive('\n').filter(|line| trace_line(line).is_none()).collect()
+}
+
 /// The peer, and what a line of the trace says of it; `None` for any other line.
 fn trace_line(line: &str) -> Option<(Option<SocketAddr>, &str)> {
     let (seconds, rest) = line.trim_start().split_once(' ')?;
@@ -112,7 +117,10 @@ mod tests {
     #[test]
     fn what_is_not_of_a_connection_and_what_is_cut_off_does_not_count() {
         check(Role::Server, "listening on 127.0.0.1:4433\n2.05 Content\n");
-        check(Role::Server, "0.100 127.0.0.1:9 datagram dropped: whatever\n0.200 127.0.0.1:9 message ou");
+        let cut_off = "0.100 127.0.0.1:9 datagram dropped: whatever\n0.200 127.0.0.1:9 message ou";
+        check(Role::Server, cut_off);
+        let said = "listening on 127.0.0.1:4433\n2.05 Content\n";
+        assert_eq!(without(&[said, cut_off].concat()), said);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Connections at one address, one after the other.
 
-use dtls_core::{AlertDescription, HandshakeType, TraceEvent};
+use dtls_core::{AlertDescription, Error, HandshakeType, TraceEvent};
 
 use crate::{Monitor, Role};
 
@@ -30,8 +30,11 @@ impl Successive {
     pub fn note(&mut self, event: &TraceEvent) {
         let answers =
             matches!(event, TraceEvent::MessageQueued { typ, .. } if *typ == HandshakeType::SERVER_HELLO);
-        // One may fail at the hello, before it has said anything.
-        let fails_at_once = self.over && matches!(event, TraceEvent::Failed { .. });
+        // One may fail at the hello, before it has said anything; but not by an alert, which is told first.
+        let fails_at_once = match event {
+            TraceEvent::Failed { error } => self.over && !matches!(error, Error::PeerAlert(_)),
+            _ => false,
+        };
         if fails_at_once || answers && (self.begun || self.over) {
             assert!(self.over, "two connections at one address cannot be told apart");
             *self = Self::new(self.role);
