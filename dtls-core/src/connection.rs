@@ -302,8 +302,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection with `alert`, which is ready to be polled: a fatal one unless it is always a warning, such as
-    /// `user_canceled`. Without effect once it is over.
+    /// Ends the connection with `alert`, which is ready to be polled: a fatal one unless it is always a warning. After
+    /// `user_canceled` close_notify follows (RFC 5246 §7.2.2, RFC 8446 §6.1). Without effect once it is over.
     pub fn abort(&mut self, alert: AlertDescription) {
         if !self.is_closed() {
             self.fail(Error::Aborted(alert));

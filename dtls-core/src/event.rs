@@ -16,7 +16,8 @@ pub enum Event {
     Connected,
     /// A server needs the key of this PSK identity; answer with [`crate::Connection::provide_psk`]. Until then the
     /// connection keeps its timers and answers retransmissions, but reads nothing under keys it has not got: what came with
-    /// the identity in the same datagram is lost unless that datagram is handed in again after the answer.
+    /// the identity in the same datagram is lost unless that datagram is handed in again after the answer. A client of DTLS 1.3
+    /// may offer several identities: one after the other is asked for until there is a key, eight at most.
     NeedPsk {
         /// The identity as the client sent it. It is not authenticated yet.
         identity: Vec<u8>,

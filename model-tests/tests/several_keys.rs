@@ -46,6 +46,26 @@ fn a_server_that_asks_is_asked_only_for_keys_that_fit() {
     }
 }
 
+/// A hello can hold hundreds of identities, and looking one up may be dear.
+#[test]
+fn a_server_that_asks_is_asked_for_a_few() {
+    for known in [8, 9] {
+        let keys: Vec<_> = (1..=20).map(|n| Psk::new(format!("key {n}").as_bytes(), KEY)).collect();
+        let client = ClientConfig::builder(PROVIDER).suites(&SUITES[..1]).psks(keys).build().unwrap();
+        let server = ServerConfig::builder(PROVIDER).suites(&SUITES[..1]).psk_deferred().build().unwrap();
+        let mut pair = Pair::new(&Setup::new(client, server), Faults::default());
+        let until = pair.ends.now().after(Duration::from_secs(10));
+        let mut asked = 0;
+        while !pair.ends.connected() && pair.step(until) {
+            while pair.ends.end(Side::Server).is_some_and(|end| end.wants_psk()) {
+                asked += 1;
+                pair.ends.provide_psk((asked == known).then_some(KEY)).unwrap();
+            }
+        }
+        assert_eq!((asked, pair.ends.connected()), (8, known == 8), "{}", pair.diagram());
+    }
+}
+
 /// The suite is one whose key the server has, not just one whose hash some offered key has.
 #[test]
 fn a_server_chooses_a_suite_that_it_has_a_key_for() {

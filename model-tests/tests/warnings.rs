@@ -1,11 +1,12 @@
 //! Warning alerts and requests for renegotiation: put up with in small numbers, and never added up over a connection's life.
 
-use dtls_core::{AlertDescription, CloseReason, ContentType, Error, PeerMisbehaved, PskMode};
+use dtls_core::{AlertDescription, CloseReason, ContentType, Error, Event, PeerMisbehaved, PskMode};
 use ideal_crypto::PROVIDER;
 use model_tests::{
     Recipe, Script, Side,
     schedule::{Forgery, Step},
 };
+use simulated_network::Prng;
 
 /// A warning, user_canceled.
 const WARNING: [u8; 2] = [1, 90];
@@ -102,4 +103,26 @@ fn forged_warnings_in_the_handshake_are_forgotten_with_it() {
     assert!(script.ends.connected());
     warn(&mut script, Side::Client);
     assert_eq!(closed(&script, Side::Client), None);
+}
+
+/// RFC 5246 §7.2.2, RFC 8446 §6.1: that the user has given up is a warning, and the end comes after it.
+#[test]
+fn whoever_is_given_up_on_hears_the_end() {
+    for recipe in [Recipe::new(PROVIDER), Recipe::new13(PROVIDER, PskMode::PskDhe)] {
+        for side in Side::BOTH {
+            let mut script = Script::new(&recipe.setup());
+            script.finish(100);
+            let now = script.ends.now();
+            let [client, server] = script.ends.into_watched().unwrap();
+            let (mut one, mut other) = if side == Side::Client { (client, server) } else { (server, client) };
+            one.abort(AlertDescription::UserCanceled);
+            let (mut buffer, mut rng) = ([0; 256], Prng::new(1));
+            while let Some(datagram) = one.poll_transmit(now, &mut buffer) {
+                assert_eq!(other.handle_datagram(now, &mut rng, datagram).next_data().map(|_| ()), Ok(()));
+            }
+            assert!(one.is_drained());
+            let last = core::iter::from_fn(|| other.poll_event()).last();
+            assert_eq!(last, Some(Event::Closed(CloseReason::CloseNotify)), "{side}");
+        }
+    }
 }

@@ -263,6 +263,25 @@ fn messages_after_the_handshake() {
     assert_eq!(talk.alerts, []);
 }
 
+/// The client's Finished is the last flight, and nobody asks for it again once it was acknowledged, in whatever company.
+///
+/// 9147-5.8.1-wait-2
+#[test]
+fn what_comes_with_the_last_acknowledgement_keeps_nothing() {
+    let mut talk = Talk::new(Limits::default());
+    for message in [Message::EncryptedExtensions(Extra::None), Message::Finished { ok: true }] {
+        assert_eq!(talk.say(&Record::message(2, message)), None);
+    }
+    let next = talk.next();
+    let mut records = vec![ticket(Seq::At(next), 10)];
+    records.extend(talk.server.honest());
+    let datagram =
+        World::unchecked().run(|| records.iter().flat_map(|record| talk.server.emit(record)).collect());
+    let reaction = talk.client.receive(&mut [datagram]);
+    assert_eq!(talk.hear(&reaction), Some(vec![(3, 10)]));
+    assert_eq!((talk.state(), talk.deadline()), (StateKind::Established, None));
+}
+
 /// The last message_seq there is counts like any other, and is the last: the count does not begin again.
 ///
 /// 9147-5.2-seq-2

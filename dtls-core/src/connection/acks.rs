@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Connection, Handshake};
+use super::{Connection, Handshake, Side};
 use crate::{
     error::{Discard, Error, PeerMisbehaved},
     flow::{
@@ -215,9 +215,11 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         let Handshake { sending, .. } = &mut **handshake;
         sending.timers.disarm(Timer::Ack);
-        // As long as the own flight is out, its own timer runs, and what acknowledges it ends all of this.
-        let peer_was_last = sending.outbox.is_empty() && self.records.reads_old();
-        if peer_was_last && !sending.timers.is_armed(Timer::LastFlight) {
+        // The peer of a server speaks last. As long as the own flight is out, its own timer runs, and what acknowledges it ends all
+        // of this.
+        let is_server = matches!(self.side, Side::Server(_));
+        let peer_may_repeat = is_server && sending.outbox.is_empty() && self.records.reads_old();
+        if peer_may_repeat && !sending.timers.is_armed(Timer::LastFlight) {
             sending.timers.arm(Timer::LastFlight, now.after(kept));
         }
         self.close_handshake_if_idle();

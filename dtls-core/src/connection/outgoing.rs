@@ -209,7 +209,9 @@ impl Connection {
             return 0;
         }
         let (body, record) = (Alert::new(description).encode(), self.alert_record());
-        self.alerts.queued = None;
+        // A warning alone ends nothing (RFC 5246 §7.2.2, RFC 8446 §6.1).
+        let warns = description == AlertDescription::UserCanceled;
+        self.alerts.queued = warns.then_some(AlertDescription::CloseNotify);
         let sealed = self.records.seal_with(record, out, |to| {
             for (to, from) in to.iter_mut().zip(body) {
                 *to = from;

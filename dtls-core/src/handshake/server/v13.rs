@@ -51,7 +51,12 @@ pub(crate) struct AwaitPsk {
     hello: Vec<u8>,
     /// Which identity is looked for.
     index: usize,
+    /// How many keys the application was asked for.
+    asked: u8,
 }
+
+/// Most keys that the application is asked for because of one hello: looking them up costs the peer nothing.
+const MAX_LOOK_UPS: u8 = 8;
 
 /// The own flight with Finished is on its way.
 #[derive(Debug)]
@@ -98,8 +103,14 @@ pub(crate) fn on_client_hello(
             Request { config, retry, message, hello, psks, selection }.answer(index, &psk, cx)
         }
         PskSource::Deferred => {
-            let waiting =
-                AwaitPsk { config, retry, seq: message.seq, hello: message.body.to_vec(), index: 0 };
+            let waiting = AwaitPsk {
+                config,
+                retry,
+                seq: message.seq,
+                hello: message.body.to_vec(),
+                index: 0,
+                asked: 0,
+            };
             waiting.ask(cx)
         }
     }
@@ -119,9 +130,11 @@ impl AwaitPsk {
             psks.iter().enumerate().skip(self.index).find(|(_, (offered, binder))| {
                 binder.len() == digest_len && offered.identity.len() <= longest
             });
+        let found = found.filter(|_| self.asked < MAX_LOOK_UPS);
         let (index, (offered, _)) = found.ok_or(PeerIncompatible::UnknownPskIdentity)?;
         cx.events.push_back(Event::NeedPsk { identity: offered.identity.to_vec() });
         self.index = index;
+        self.asked = self.asked.saturating_add(1);
         Ok(State::AwaitPsk13(Box::new(self)))
     }
 
@@ -130,7 +143,7 @@ impl AwaitPsk {
         let Some(key) = psk else {
             return Self { index: self.index.saturating_add(1), ..self }.ask(cx);
         };
-        let Self { config, retry, seq, hello: body, index } = self;
+        let Self { config, retry, seq, hello: body, index, .. } = self;
         let message = Message { typ: HandshakeType::CLIENT_HELLO, seq, body: &body };
         let hello = ClientHello::parse(&body)?;
         let selection = select13(&config.0, &hello)?;
