@@ -152,6 +152,7 @@ impl<A> Trial<'_, A> {
             }
         }
     }
+
     /// Whose an unprotected record is.
     fn for_plain(&self, route: &Route, message: Option<HandshakeType>) -> Option<ConnectionHandle> {
         let is_over = |handle| self.connections.get(handle).is_none_or(|entry| entry.over.is_some());
