@@ -481,7 +481,7 @@ impl Connection {
     fn owes_last_flight(&self) -> bool {
         let Some(handshake) = self.handshake.as_ref().filter(|_| self.is_established()) else { return false };
         let outbox = &handshake.sending.outbox;
-        let ack_due = self.acks.as_ref().is_some_and(Acks::is_due) && self.records.reads_old();
+        let ack_due = self.acks.as_ref().is_some_and(Acks::is_due) && self.peer_may_repeat();
         !outbox.is_empty() || ack_due || handshake.sending.timers.is_armed(Timer::LastFlight)
     }
 

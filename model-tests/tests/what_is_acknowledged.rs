@@ -15,6 +15,7 @@ use scripted_peer::{
     Content, End, Message, Record, ScriptedPeer, Settings, What,
     action::{Extra, Handshake, Number, Piece, Seal, Seq, ServerForm},
 };
+use simulated_network::Prng;
 
 type Numbers = Vec<(u64, u64)>;
 
@@ -275,11 +276,25 @@ fn what_comes_with_the_last_acknowledgement_keeps_nothing() {
     let next = talk.next();
     let mut records = vec![ticket(Seq::At(next), 10)];
     records.extend(talk.server.honest());
-    let datagram =
-        World::unchecked().run(|| records.iter().flat_map(|record| talk.server.emit(record)).collect());
-    let reaction = talk.client.receive(&mut [datagram]);
+    let emit = || records.iter().flat_map(|record| talk.server.emit(record)).collect::<Vec<u8>>();
+    let datagram = World::unchecked().run(emit);
+    let mut closed = talk.client.connection().unwrap().clone();
+    let now = talk.deadline().expect("Finished is not acknowledged yet");
+    let reaction = talk.client.receive(&mut [Vec::clone(&datagram)]);
     assert_eq!(talk.hear(&reaction), Some(vec![(3, 10)]));
     assert_eq!((talk.state(), talk.deadline()), (StateKind::Established, None));
+
+    // Nor does a client that is closed at once.
+    World::unchecked().run(|| {
+        let mut datagram: Vec<u8> = datagram;
+        assert!(closed.handle_datagram(now, &mut Prng::new(1), &mut datagram).next_data().unwrap().is_none());
+        closed.close();
+        let mut out = [0; 256];
+        let sent = core::iter::from_fn(|| closed.poll_transmit(now, &mut out).map(|datagram| datagram.len()));
+        assert!(sent.count() > 0);
+    });
+    assert!(closed.is_drained());
+    assert_eq!(closed.poll_timeout(), None);
 }
 
 /// The last message_seq there is counts like any other, and is the last: the count does not begin again.

@@ -202,6 +202,11 @@ impl Connection {
         }
     }
 
+    /// Whether the last flight, which is the client's, may come again, in an epoch that is still read (RFC 9147 §5.8.1).
+    pub(super) fn peer_may_repeat(&self) -> bool {
+        matches!(self.side, Side::Server(_)) && self.records.reads_old()
+    }
+
     /// After the handshake each record is acknowledged once. The peer's last flight may come again, until its epoch is
     /// forgotten (RFC 9147 §5.8.1).
     fn on_ack_written(&mut self, now: Instant) {
@@ -212,14 +217,12 @@ impl Connection {
             acks.clear();
         }
         let kept = self.side.settings().limits.last_flight_kept;
+        let peer_may_repeat = self.peer_may_repeat();
         let Some(handshake) = &mut self.handshake else { return };
         let Handshake { sending, .. } = &mut **handshake;
         sending.timers.disarm(Timer::Ack);
-        // The peer of a server speaks last. As long as the own flight is out, its own timer runs, and what acknowledges it ends all
-        // of this.
-        let is_server = matches!(self.side, Side::Server(_));
-        let peer_may_repeat = is_server && sending.outbox.is_empty() && self.records.reads_old();
-        if peer_may_repeat && !sending.timers.is_armed(Timer::LastFlight) {
+        // As long as the own flight is out, its own timer runs, and what acknowledges it ends all of this.
+        if peer_may_repeat && sending.outbox.is_empty() && !sending.timers.is_armed(Timer::LastFlight) {
             sending.timers.arm(Timer::LastFlight, now.after(kept));
         }
         self.close_handshake_if_idle();

@@ -209,9 +209,7 @@ impl Connection {
             return 0;
         }
         let (body, record) = (Alert::new(description).encode(), self.alert_record());
-        // A warning alone ends nothing (RFC 5246 §7.2.2, RFC 8446 §6.1).
-        let warns = description == AlertDescription::UserCanceled;
-        self.alerts.queued = warns.then_some(AlertDescription::CloseNotify);
+        self.alerts.queued = None;
         let sealed = self.records.seal_with(record, out, |to| {
             for (to, from) in to.iter_mut().zip(body) {
                 *to = from;
@@ -220,6 +218,9 @@ impl Connection {
         });
         // An alert that cannot be sealed has nobody to tell; the connection is over already.
         let Ok(record) = sealed else { return 0 };
+        // A warning alone ends nothing (RFC 5246 §7.2.2, RFC 8446 §6.1).
+        let warns = description == AlertDescription::UserCanceled;
+        self.alerts.queued = warns.then_some(AlertDescription::CloseNotify);
         self.trace.note(TraceEvent::RecordSent {
             content: ContentType::ALERT,
             number: record.number,
